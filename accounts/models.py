@@ -1,0 +1,224 @@
+"""People, the organisations they belong to, and the keys that programs call with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts import keys
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people; e-mail addresses are kept as typed and compared without regard to case."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. The e-mail address is the login."""
+
+    email = models.EmailField(
+        max_length=254, unique=True, error_messages={"unique": "Somebody signs in with this address already."}
+    )
+    name = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField(default=True, help_text="Clear this instead of deleting the person.")
+    is_staff = models.BooleanField(default=False, help_text="May sign in to the admin.")
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+        ordering = ["email"]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def visible_to(self, user: User | AnonymousUser) -> OrganizationQuerySet:
+        """The organisations that `user` belongs to; staff see their customers in the admin, not here."""
+        if not isinstance(user, User):
+            return self.none()
+        return self.filter(memberships__user=user)
+
+
+class Organization(models.Model):
+    """A customer: the unit that owns keys, pays, and sees nothing of any other."""
+
+    class RetiredModels(models.TextChoices):
+        DEFAULT = "", "As the platform does"
+        FOLLOW = "follow", "Serve by the successor"
+        REFUSE = "refuse", "Refuse with 404"
+
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=60, unique=True)
+    sandbox_enabled = models.BooleanField("sandbox models", default=True, help_text="List and answer sandbox/* models.")
+    retired_models = models.CharField(max_length=10, choices=RetiredModels.choices, blank=True, default="")
+    suspended_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set to refuse every call of this organisation."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrganizationOwned(models.QuerySet["Any"]):
+    """The words every table with an `organization` column is asked in, so that no view can forget the scope."""
+
+    def of(self, organization: Organization) -> Self:
+        return self.filter(organization=organization)
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The rows of every organisation that `user` belongs to; nothing for anybody else."""
+        return self.filter(organization__in=Organization.objects.visible_to(user))
+
+
+class Membership(models.Model):
+    """A person's place in an organisation."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        ADMIN = "admin"
+        DEVELOPER = "developer"
+        BILLING = "billing"
+        VIEWER = "viewer"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.DEVELOPER)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = OrganizationOwned.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("organization", "user", name="membership_unique")]
+        ordering = ["organization", "user"]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.organization} ({self.role})"
+
+
+class ApiKeyQuerySet(OrganizationOwned):
+    def active(self) -> Self:
+        return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+    def issue(
+        self,
+        *,
+        organization: Organization,
+        name: str,
+        owner: User | None = None,
+        requests_per_minute: int | None = None,
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key and its secret. The secret is not kept: this is the only time anybody sees it."""
+        secret = keys.generate()
+        version, digest = keys.newest_digest(secret)
+        key = self.create(
+            organization=organization,
+            name=name,
+            owner=owner,
+            requests_per_minute=requests_per_minute,
+            expires_at=expires_at,
+            digest=digest,
+            pepper_version=version,
+            hint_first4=keys.first4(secret),
+            hint_last4=secret[-4:],
+        )
+        return key, secret
+
+
+class ApiKey(models.Model):
+    """What a program calls with. Only a peppered digest of the secret is stored."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
+    owner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="api_keys")
+    name = models.CharField(max_length=120)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    pepper_version = models.PositiveSmallIntegerField(editable=False)
+    hint_first4 = models.CharField(max_length=4, editable=False)
+    hint_last4 = models.CharField(max_length=4, editable=False)
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text="Requests in any 60 seconds; empty means the platform's default.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"], name="api_key_list")
+        ]  # an organisation's page of keys
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint})"
+
+    @property
+    def hint(self) -> str:
+        """What may be shown of the secret: `sk-2389-AbCd…wXyZ`."""
+        return f"{keys.PREFIX}{self.hint_first4}\u2026{self.hint_last4}"
+
+    @property
+    def status(self) -> str:
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at and self.expires_at <= timezone.now():
+            return "expired"
+        return "active"
+
+    def revoke(self) -> None:
+        """Refused by every worker within 5 seconds, and at once by those that hear Valkey."""
+        if self.revoked_at is None:
+            self.revoked_at = timezone.now()
+            self.save(update_fields=["revoked_at"])
+        keys.announce_revocation(bytes(self.digest))
+
+
+class ApiKeyUse(models.Model):
+    """When a key last called: a narrow table of its own, so that the keys themselves stay cached."""
+
+    api_key = models.OneToOneField(ApiKey, models.CASCADE, primary_key=True, related_name="use")
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "API key use"
+
+    def __str__(self) -> str:
+        return f"{self.api_key} at {self.last_used_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,44 @@
+"""One JSON object a line on stderr, with secrets taken out of the text and of tracebacks."""
+
+import logging
+import re
+from datetime import UTC, datetime
+
+import orjson
+
+SECRETS = re.compile(
+    r"sk-[A-Za-z0-9_-]{8,}|AIza[A-Za-z0-9_-]{10,}|(?<=Bearer )[^\s'\",]+|(?<=[?&]key=)[^&\s'\"]+",
+    re.IGNORECASE,
+)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def redact(text: str) -> str:
+    """`text` with everything that looks like a key or a bearer token replaced."""
+    return SECRETS.sub("[redacted]", text)
+
+
+class Redact(logging.Filter):
+    """Fold the arguments into the message, so that what is redacted is what would have been written."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), None
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """`time`, `level`, `logger`, `message`, then whatever was passed as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in vars(record).items():
+            if name not in _STANDARD:
+                line[name] = redact(value) if isinstance(value, str) else value
+        if record.exc_info:
+            line["exception"] = redact(self.formatException(record.exc_info))
+        return orjson.dumps(line, default=str).decode()

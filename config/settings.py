@@ -1,0 +1,228 @@
+"""All settings, read from the environment by `config.env` and by nobody else. Each is listed in docs/settings.md."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+
+from config import env
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.required(
+    "SECRET_KEY", "Generate one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+)
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", [])
+PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# -- secrets of our own -----------------------------------------------------------------------
+# Both are lists, newest first, so that they can be rotated: "version:secret,version:secret".
+KEY_PEPPER = env.required(
+    "KEY_PEPPER",
+    "Give 1:SECRET, with at least 32 random characters. Keys issued under it stop working when it is lost.",
+)
+CREDENTIAL_KEYS = env.required(
+    "CREDENTIAL_KEYS", "Give 1:KEY, where KEY comes from cryptography.fernet.Fernet.generate_key()."
+)
+PROVIDER_SECRET = env.read  # the registry names the variables, so they cannot be listed here
+
+# -- applications -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "ninja",
+    "accounts",
+    "billing",
+    "gateway",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# -- state ------------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": {
+        **env.database(),
+        "OPTIONS": {
+            "connect_timeout": 5,
+            # Only data definition may take longer, and migrations say so themselves.
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.required("REDIS_URL", "Start everything with ./dev up, or give redis://host:6379/0.")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "web",
+    }
+}
+
+# -- people -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "accounts:sign-in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+
+# -- the browser's side of security -----------------------------------------------------------
+_SECURE = urlsplit(PUBLIC_URL).scheme == "https"
+SECURE_SSL_REDIRECT = _SECURE and env.flag("SECURE_SSL_REDIRECT", default=True)
+SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _SECURE
+SECURE_HSTS_PRELOAD = _SECURE
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_TLS_PROXY", default=False) else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
+SESSION_COOKIE_NAME = "__Host-session" if _SECURE else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if _SECURE else "csrf"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],  # its theme needs inline scripts; it has a policy of its own
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", [])  # addresses or networks whose X-Forwarded-For and X-Request-Id count
+
+# -- static files, language, time -------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# -- mail -------------------------------------------------------------------------------------
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.integer("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "2389 <noreply@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+ADMINS = [(address, address) for address in env.words("STAFF_ALERT_EMAILS", [])]
+
+# -- background work --------------------------------------------------------------------------
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
+
+# -- the data plane ---------------------------------------------------------------------------
+GATEWAY_PLANE = env.text("GATEWAY_PLANE", "both")  # both, data or control: what this process serves
+GATEWAY_WORKERS = env.integer("GATEWAY_WORKERS", 1)  # how many processes share a key's limit when Valkey is away
+GATEWAY_DEFAULT_RPM = env.integer("GATEWAY_DEFAULT_RPM", 60)
+GATEWAY_RETIRED_MODELS = env.text("GATEWAY_RETIRED_MODELS", "follow")  # follow or refuse; an organisation may differ
+GATEWAY_MAX_BODY_BYTES = env.integer("GATEWAY_MAX_BODY_BYTES", 25 * 1024 * 1024)
+GATEWAY_MAX_HEADER_BYTES = env.integer("GATEWAY_MAX_HEADER_BYTES", 32 * 1024)
+GATEWAY_MAX_HEADERS = env.integer("GATEWAY_MAX_HEADERS", 100)
+GATEWAY_BODY_IDLE_SECONDS = env.number("GATEWAY_BODY_IDLE_SECONDS", 10)
+GATEWAY_BODY_TOTAL_SECONDS = env.number("GATEWAY_BODY_TOTAL_SECONDS", 60)
+GATEWAY_CLIENT_WRITE_SECONDS = env.number("GATEWAY_CLIENT_WRITE_SECONDS", 30)
+GATEWAY_KEEP_ALIVE_SECONDS = env.number("GATEWAY_KEEP_ALIVE_SECONDS", 15)
+GATEWAY_CONNECT_SECONDS = env.number("GATEWAY_CONNECT_SECONDS", 5)
+GATEWAY_FIRST_BYTE_SECONDS = env.number("GATEWAY_FIRST_BYTE_SECONDS", 120)
+GATEWAY_IDLE_SECONDS = env.number("GATEWAY_IDLE_SECONDS", 60)
+GATEWAY_TOTAL_SECONDS = env.number("GATEWAY_TOTAL_SECONDS", 1800)
+GATEWAY_MAX_UPSTREAM_BYTES = env.integer("GATEWAY_MAX_UPSTREAM_BYTES", 32 * 1024 * 1024)
+GATEWAY_POOL_SIZE = env.integer("GATEWAY_POOL_SIZE", 8)  # Postgres connections of one data-plane process
+GATEWAY_KEY_CACHE_SECONDS = env.number(
+    "GATEWAY_KEY_CACHE_SECONDS", 4
+)  # the bound on a revoked key's life, with a margin under 5 s
+
+# -- logging ----------------------------------------------------------------------------------
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "config.logs.Redact"}},
+    "formatters": {"json": {"()": "config.logs.JsonFormatter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "json",
+            "filters": ["redact"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "aiohttp": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "2389",
+    "SITE_HEADER": "2389",
+    "SITE_SUBHEADER": "Staff",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}

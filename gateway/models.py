@@ -1,0 +1,120 @@
+"""The registry: which models there are, who serves them, and with what."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from gateway import lifecycle
+from gateway.providers import kind_choices
+
+MODEL_ID = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._:@/-]*$", "Use letters, digits and . _ : @ / - only.")
+
+
+class Provider(models.Model):
+    """A server that answers requests, and where its credential is."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=40, choices=kind_choices, help_text="The wire format it speaks.")
+    base_url = models.CharField(max_length=300, blank=True)
+    api_key_env = models.CharField(
+        "environment variable",
+        max_length=100,
+        blank=True,
+        help_text="Names the variable that holds its API key.",
+    )
+    credential = models.TextField(
+        blank=True, editable=False, help_text="Encrypted. Wins over the environment variable."
+    )
+    needs_credential = models.BooleanField(default=True)
+    options = models.JSONField(
+        default=dict, blank=True, help_text="What this server does differently, as its kind defines it."
+    )
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Model(models.Model):
+    """A model as callers name it."""
+
+    id = models.CharField("public id", primary_key=True, max_length=120, validators=[MODEL_ID])
+    owned_by = models.CharField(max_length=60)
+    description = models.CharField(max_length=300, blank=True)
+    vendor_id = models.CharField(
+        max_length=120, blank=True, help_text="The vendor's own id; empty when the vendor has no such model."
+    )
+    context_window = models.PositiveIntegerField(null=True, blank=True)
+    max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
+    capabilities = models.JSONField(default=dict, blank=True)
+    default_system_prompt = models.TextField(blank=True, help_text="Sent when the caller sends no system message.")
+    sandbox = models.BooleanField(
+        default=False,
+        help_text="For callers to test their own programs with; hidden from organisations that turn these off.",
+    )
+    demonstration = models.BooleanField(default=False, help_text="Toy grade: shows that the system works.")
+    enabled = models.BooleanField(default=True)
+    deprecated_on = models.DateField(null=True, blank=True)
+    shutdown_on = models.DateField(null=True, blank=True)
+    vendor_gone_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the vendor itself said it has no such model."
+    )
+    successor = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="predecessors")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.id
+
+    def lifecycle(self, today: date) -> lifecycle.Lifecycle:
+        return lifecycle.of(
+            vendor_id=self.vendor_id,
+            deprecated_on=self.deprecated_on,
+            shutdown_on=self.shutdown_on,
+            vendor_gone=self.vendor_gone_at is not None,
+            today=today,
+        )
+
+    def clean(self) -> None:
+        """Refuse a chain of successors that comes back to where it started."""
+        seen, model = {self.id}, self.successor
+        while model is not None:
+            if model.id in seen:
+                raise ValidationError(
+                    {"successor": f"{model.id} already leads to {self.id}: successors must not form a circle."}
+                )
+            seen.add(model.id)
+            model = model.successor
+
+
+class Route(models.Model):
+    """One way to serve a model; routes are tried in order."""
+
+    model = models.ForeignKey(Model, models.CASCADE, related_name="routes")
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="routes")
+    upstream_model = models.CharField(max_length=200, help_text="What the provider calls it.")
+    position = models.PositiveSmallIntegerField(default=0)
+    options = models.JSONField(default=dict, blank=True, help_text="Overrides the provider's options for this model.")
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["model", "position"]
+        constraints = [models.UniqueConstraint("model", "position", name="route_position_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} by {self.provider_id} as {self.upstream_model}"
+
+    def merged_options(self) -> dict[str, Any]:
+        return {**self.provider.options, **self.options}

@@ -1,0 +1,75 @@
+"""Server-sent events, read from bytes that may be cut anywhere, by the rules of the HTML standard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway import errors
+
+MAX_LINE = 1024 * 1024
+MAX_EVENT = 4 * 1024 * 1024
+DONE = b"[DONE]"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its name (empty when the stream gives none) and its `data` lines joined by newlines."""
+
+    name: str
+    data: bytes
+
+
+class Parser:
+    """Feed it bytes as they come; it gives back the events that are complete.
+
+    Lines end with CR, LF or CRLF. Comments, `id` and `retry` are passed over, as is an event without data.
+    Raises `ApiError` (502) when a line or an event is larger than the limits above.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._after_cr = False
+        self._name = ""
+        self._data: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        if self._after_cr and chunk[:1] == b"\n":
+            chunk = chunk[1:]  # the second half of a CRLF that was cut in two
+        if chunk:
+            self._after_cr = chunk.endswith(b"\r")
+        buffer = self._rest + chunk if self._rest else chunk
+        lines = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > MAX_LINE:
+            raise errors.upstream_unavailable(f"a line of the stream is longer than {MAX_LINE} bytes")
+        events = []
+        for line in lines:
+            if line:
+                self._take(line)
+            elif self._data:
+                events.append(Event(self._name, b"\n".join(self._data)))
+                self._reset()
+            else:
+                self._reset()
+        return events
+
+    def end(self) -> list[Event]:
+        """What is left when the body ends. A last event without its empty line counts: some servers close early."""
+        events = self.feed(b"\n\n") if self._rest or self._data else []
+        self._reset()
+        return events
+
+    def _reset(self) -> None:
+        self._name, self._data, self._size = "", [], 0
+
+    def _take(self, line: bytes) -> None:
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._size += len(value)
+            if self._size > MAX_EVENT:
+                raise errors.upstream_unavailable(f"an event of the stream is larger than {MAX_EVENT} bytes")
+            self._data.append(value)
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
