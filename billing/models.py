@@ -48,6 +48,9 @@ class UsageEvent(models.Model):
     """One request, as it ended. Names are kept as text, so that deleting a model never rewrites history."""
 
     request_id = models.UUIDField(primary_key=True, editable=False)
+    external_id = models.CharField(
+        max_length=200, blank=True, help_text="The x-request-id of a trusted proxy, when it sent one."
+    )
     organization = models.ForeignKey("accounts.Organization", models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey("accounts.ApiKey", models.PROTECT, related_name="+", db_index=False)
     model_requested = models.CharField(max_length=120)

@@ -1,21 +1,13 @@
 """One JSON object a line on stderr, with secrets taken out of the text and of tracebacks."""
 
 import logging
-import re
 from datetime import UTC, datetime
 
 import orjson
 
-SECRETS = re.compile(
-    r"sk-[A-Za-z0-9_-]{8,}|AIza[A-Za-z0-9_-]{10,}|(?<=Bearer )[^\s'\",]+|(?<=[?&]key=)[^&\s'\"]+",
-    re.IGNORECASE,
-)
+from accounts.redaction import redact
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def redact(text: str) -> str:
-    """`text` with everything that looks like a key or a bearer token replaced."""
-    return SECRETS.sub("[redacted]", text)
 
 
 class Redact(logging.Filter):

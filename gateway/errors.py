@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,3 +93,53 @@ def upstream_timeout(hint: str) -> ApiError:
         code="upstream_timeout",
         hint=hint,
     )
+
+
+def upstream_cut(hint: str) -> ApiError:
+    """The stream ended before the answer did: told inside the stream, never as a finished answer."""
+    return ApiError(
+        502,
+        "The provider's answer was cut off before it was complete. What came before this is all there is. Try again.",
+        type=SERVER,
+        code="upstream_incomplete",
+        hint=hint,
+    )
+
+
+# What a provider's status means to the caller, where it is not the caller's own doing: status, type, code, message.
+_UPSTREAM: dict[int, tuple[int, str, str, str]] = {
+    401: (502, SERVER, "upstream_authentication_error", "The provider refused our credential. We have been told."),
+    402: (502, SERVER, "upstream_billing_error", "The provider refused our account. We have been told."),
+    403: (502, "permission_error", "upstream_permission_error", "The provider refused our account this model."),
+    408: (504, "timeout_error", "upstream_timeout", "The model's provider did not answer in time. Try again."),
+    500: (502, SERVER, "upstream_error", "The model's provider failed. Try again."),
+    502: (502, SERVER, "upstream_error", "The model's provider failed. Try again."),
+    503: (503, SERVER, "overloaded", "The model's provider is overloaded. Try again in a moment."),
+    504: (504, "timeout_error", "upstream_timeout", "The model's provider did not answer in time. Try again."),
+    529: (503, SERVER, "overloaded", "The model's provider is overloaded. Try again in a moment."),
+}
+MAX_RETRY_AFTER = 60  # client libraries sleep for as long as they are told
+
+
+def from_upstream(status: int, *, hint: str, retry_after: str | None = None) -> ApiError:
+    """The error for a provider's status that is no fault of the caller: its body is for the log only."""
+    seconds = _seconds(retry_after)
+    if status == 429:
+        return ApiError(
+            429,
+            "The model's provider is at its rate limit. Try again in a moment.",
+            type="rate_limit_error",
+            code="rate_limit_exceeded",
+            headers={"retry-after": str(seconds or 1)},
+            hint=hint,
+        )
+    known = _UPSTREAM.get(status, _UPSTREAM[500])
+    headers = {"retry-after": str(seconds)} if seconds and known[0] == 503 else {}
+    return ApiError(known[0], known[3], type=known[1], code=known[2], headers=headers, hint=hint)
+
+
+def _seconds(retry_after: str | None) -> int | None:
+    try:
+        return min(max(1, math.ceil(float(retry_after or ""))), MAX_RETRY_AFTER)
+    except (ValueError, OverflowError):
+        return None

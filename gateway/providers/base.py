@@ -7,7 +7,7 @@ are pure, except `send`: dicts and bytes in, dicts and bytes out. All outbound H
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -73,7 +73,7 @@ class Answer(Protocol):
     headers: Mapping[str, str]  # names in lower case
 
     async def read(self) -> bytes: ...
-    def chunks(self) -> AsyncIterator[bytes]: ...
+    def chunks(self) -> AsyncGenerator[bytes]: ...
     async def aclose(self) -> None: ...
 
 

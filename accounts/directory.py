@@ -1,0 +1,87 @@
+"""Who a key belongs to, for the data plane: no ORM, one query at a time for a digest, remembered for seconds.
+
+The time a record is remembered is the bound on a revoked key's life, so it does not depend on Valkey; the
+revocations heard through Valkey only make it shorter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+NEGATIVE_SECONDS = 4.0
+CAPACITY = 10_000
+
+_QUERY = """
+SELECT k.id AS api_key_id, k.organization_id, o.slug AS organization, k.requests_per_minute, k.expires_at,
+       k.revoked_at IS NOT NULL AS revoked, o.suspended_at IS NOT NULL AS suspended,
+       o.sandbox_enabled, o.retired_models
+FROM accounts_apikey k JOIN accounts_organization o ON o.id = k.organization_id
+WHERE k.digest = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The key and the organisation behind a request."""
+
+    api_key_id: int
+    organization_id: int
+    organization: str
+    requests_per_minute: int | None
+    expires_at: datetime | None
+    revoked: bool
+    suspended: bool
+    sandbox_enabled: bool
+    retired_models: str  # "follow", "refuse", or empty for the platform's default
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
+
+class Directory:
+    """Looks digests up. Raises `psycopg` errors when Postgres cannot answer: not knowing is not a refusal."""
+
+    def __init__(self, pool: Pool, *, seconds: float) -> None:
+        self._pool = pool
+        self._seconds = seconds
+        self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[Principal | None]] = {}
+
+    async def find(self, digests: list[bytes]) -> Principal | None:
+        """The principal of the first known digest; `digests` are one secret's under each pepper, newest first."""
+        digest = digests[0]
+        known = self._known.get(digest)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        task = self._asking.get(digest)
+        if task is None:
+            task = self._asking[digest] = asyncio.create_task(self._ask(digest, digests))
+            task.add_done_callback(lambda _: self._asking.pop(digest, None))
+        return await asyncio.shield(task)
+
+    def forget(self, digest: bytes) -> None:
+        self._known.pop(digest, None)
+
+    async def _ask(self, digest: bytes, digests: list[bytes]) -> Principal | None:
+        asked_at = time.monotonic()  # the answer may be as old as the question
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Principal)) as cursor:
+            await cursor.execute(_QUERY, [digests])
+            principal = await cursor.fetchone()
+        seconds = self._seconds if principal is not None else min(self._seconds, NEGATIVE_SECONDS)
+        self._known[digest] = (asked_at + seconds, principal)
+        self._known.move_to_end(digest)
+        while len(self._known) > CAPACITY:
+            self._known.popitem(last=False)
+        return principal

@@ -1,0 +1,137 @@
+"""The durable record of what each request used: one row a request, written exactly once.
+
+This is the seam for money: a request is `open`ed before anything is sent to a provider and `settle`d when it
+has ended, however it ended. Reservation and charging belong behind these two calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from billing.batching import Batcher
+from billing.usage import Usage, UsageSource
+
+log = logging.getLogger(__name__)
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
+
+_COLUMNS = (
+    "request_id", "external_id", "organization_id", "api_key_id", "model_requested", "model", "provider",
+    "upstream_model", "stream", "status", "error_code", "finish_reason", "input_tokens", "cache_read_tokens",
+    "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "usage_source",
+    "started_at", "ended_at", "first_token_ms", "duration_ms",
+)  # fmt: skip
+_INSERT = "INSERT INTO billing_usageevent ({}) VALUES {} ON CONFLICT (request_id) DO NOTHING"
+_ROW = "(" + ", ".join(["%s"] * len(_COLUMNS)) + ")"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request while it is under way. Filled in as things become known; `status` is what the caller got."""
+
+    request_id: uuid.UUID
+    organization_id: int
+    api_key_id: int
+    external_id: str = ""
+    model_requested: str = ""
+    model: str = ""
+    provider: str = ""
+    upstream_model: str = ""
+    stream: bool = False
+    status: int = 0
+    error_code: str = ""
+    finish_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    usage_source: UsageSource = UsageSource.NONE
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    first_token: float | None = None
+    settled: bool = False
+
+    def mark_first_token(self) -> None:
+        if self.first_token is None:
+            self.first_token = time.monotonic()
+
+    def _row(self) -> tuple[object, ...]:
+        usage, now = self.usage, time.monotonic()
+        first_token_ms = None if self.first_token is None else round((self.first_token - self.started) * 1000)
+        return (
+            self.request_id, self.external_id[:200], self.organization_id, self.api_key_id, self.model_requested[:120],
+            self.model, self.provider, self.upstream_model, self.stream, self.status, self.error_code[:60],
+            self.finish_reason[:30], usage.input, usage.cache_read, usage.cache_write_5m, usage.cache_write_1h,
+            usage.output, usage.reasoning, self.usage_source.value, self.started_at, datetime.now(UTC), first_token_ms,
+            round((now - self.started) * 1000),
+        )  # fmt: skip
+
+
+class Ledger:
+    """Writes entries, many in one statement when many end at once."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._batcher: Batcher[tuple[object, ...], None] = Batcher(self._write)
+        self._late: set[asyncio.Task[None]] = set()
+
+    def open(
+        self, *, request_id: uuid.UUID, external_id: str, organization_id: int, api_key_id: int, started: float
+    ) -> Entry:
+        """An entry for a request that was admitted at `started` (monotonic seconds)."""
+        return Entry(
+            request_id=request_id,
+            external_id=external_id,
+            organization_id=organization_id,
+            api_key_id=api_key_id,
+            started=started,
+        )
+
+    async def settle(self, entry: Entry) -> None:
+        """Write the entry, once, whatever happens to the caller meanwhile. Returns when the row is durable, or
+        when Postgres is away: then it is tried again in the background."""
+        if entry.settled:
+            return
+        entry.settled = True
+        task = asyncio.create_task(self._persist(entry._row()))  # noqa: SLF001 - the two are one module
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait for everything that is still being written."""
+        while self._late:
+            await asyncio.gather(*self._late, return_exceptions=True)
+
+    async def _persist(self, row: tuple[object, ...]) -> None:
+        try:
+            await self._batcher.submit(row)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            log.error("a usage row waits for Postgres: %s", type(error).__name__, extra={"request_id": str(row[0])})
+            task = asyncio.create_task(self._retry(row))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+    async def _retry(self, row: tuple[object, ...]) -> None:
+        for delay in RETRY_SECONDS:
+            await asyncio.sleep(delay)
+            try:
+                await self._batcher.submit(row)
+            except (psycopg.OperationalError, PoolTimeout):
+                continue
+            return
+        log.critical("a usage row was lost: Postgres stayed away", extra={"request_id": str(row[0])})
+
+    async def _write(self, rows: list[tuple[object, ...]]) -> list[None]:
+        statement = _INSERT.format(", ".join(_COLUMNS), ", ".join([_ROW] * len(rows)))
+        async with self._pool.connection() as connection:
+            await connection.execute(statement, [value for row in rows for value in row])
+        return [None] * len(rows)

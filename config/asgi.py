@@ -1,0 +1,60 @@
+"""The ASGI application: the data plane under /v1, health, and Django for everything else."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+
+import django
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
+
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402 - needs the apps to be loaded
+
+from config import health  # noqa: E402
+from gateway.bounds import Receive, Scope, Send  # noqa: E402
+from gateway.edge import DataPlane  # noqa: E402
+
+
+class Application:
+    """Sends each request to its plane. GATEWAY_PLANE limits a process to one of them."""
+
+    def __init__(self) -> None:
+        self.data_plane = DataPlane()
+        self.control_plane = ASGIHandler()
+        self.serves_data = settings.GATEWAY_PLANE in {"both", "data"}
+        self.serves_control = settings.GATEWAY_PLANE in {"both", "control"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path in health.CHECKS:
+            await health.answer(path, send)
+        elif self.serves_data and (path.startswith("/v1/") or path == "/v1"):
+            await self.data_plane(scope, receive, send)
+        elif self.serves_control:
+            await self.control_plane(cast("dict[str, Any]", scope), cast("Any", receive), cast("Any", send))
+        else:
+            await health.write(send, 404, {"status": "not found", "serves": settings.GATEWAY_PLANE})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                if self.serves_data:
+                    await self.data_plane.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.data_plane.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+application = Application()

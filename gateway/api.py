@@ -1,0 +1,129 @@
+"""The OpenAI-compatible endpoints. Who may call, and how often, was decided before anything here runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from ninja import NinjaAPI
+from ninja.errors import HttpError
+from ninja.security.base import AuthBase
+
+from accounts.directory import Principal
+from billing.ledger import Entry
+from gateway import errors, schemas
+from gateway.dispatch import ChatRequest, ChatStream
+from gateway.registry import today
+from gateway.runtime import Runtime
+
+CHAT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": schemas.ChatCompletionRequest.model_json_schema()}},
+    }
+}
+
+
+class ApiRequest(ASGIRequest):
+    """A request under /v1 on its way through the data plane."""
+
+    runtime: Runtime
+    principal: Principal | None = None
+    entry: Entry
+    content: bytes = b""
+
+
+class Admitted(AuthBase):
+    """Refuses whatever did not pass the edge's key check: an endpoint cannot be reached around it."""
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+
+    async def __call__(self, request: HttpRequest) -> Principal:
+        principal = getattr(request, "principal", None)
+        if principal is None:
+            raise errors.unauthorized("This request was not authenticated.")
+        return principal  # type: ignore[no-any-return]
+
+
+api = NinjaAPI(title="2389", version="1", auth=Admitted(), docs_url=None, openapi_url=None, urls_namespace="v1")
+
+
+class EventStreamResponse(HttpResponseBase):
+    """An answer that the edge relays event by event instead of reading it into memory."""
+
+    streaming = True
+
+    def __init__(self, stream: ChatStream) -> None:
+        super().__init__(content_type="text/event-stream; charset=utf-8")
+        self.stream = stream
+        self.headers["cache-control"] = "no-cache"
+        self.headers["x-accel-buffering"] = "no"
+        for name, value in stream.headers.items():
+            self.headers[name] = value
+
+
+@api.get("/models", operation_id="list_models", summary="List models")
+async def list_models(request: ApiRequest) -> HttpResponse:
+    snapshot = await request.runtime.registry.current()
+    date = today()
+    return _json({"object": "list", "data": [entry.to_openai(date) for entry in snapshot.visible_to(_caller(request))]})
+
+
+@api.get("/models/{path:model}", operation_id="retrieve_model", summary="Retrieve a model")
+async def retrieve_model(request: ApiRequest, model: str) -> HttpResponse:
+    snapshot = await request.runtime.registry.current()
+    return _json(snapshot.find(model, _caller(request)).to_openai(today()))
+
+
+@api.post(
+    "/chat/completions",
+    operation_id="create_chat_completion",
+    summary="Create a chat completion",
+    openapi_extra=CHAT_BODY,
+)
+async def create_chat_completion(request: ApiRequest) -> HttpResponseBase:
+    body = await _chat_body(request)
+    chat = ChatRequest(body=body, principal=_caller(request), entry=request.entry)
+    dispatch = request.runtime.dispatch
+    if body.get("stream"):
+        stream = await dispatch.stream(chat)
+        return EventStreamResponse(stream)
+    content, headers = await dispatch.complete(chat)
+    return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+async def _chat_body(request: ApiRequest) -> dict[str, Any]:
+    """The body, checked. A request that is refused here has its row all the same."""
+    entry = request.entry
+    try:
+        body = schemas.parse_object(request.content)
+        entry.model_requested, entry.stream = str(body.get("model", ""))[:120], body.get("stream") is True
+        schemas.check_chat(body)
+    except errors.ApiError as error:
+        entry.status, entry.error_code = error.status, error.code or ""
+        await request.runtime.ledger.settle(entry)
+        raise
+    return body
+
+
+@api.exception_handler(errors.ApiError)
+def _api_error(request: HttpRequest, error: errors.ApiError) -> HttpResponse:
+    raise error  # the edge writes every error, so that all look the same
+
+
+@api.exception_handler(HttpError)
+def _ninja_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    raise errors.ApiError(error.status_code, str(error), type=errors.INVALID, code=errors.INVALID)
+
+
+def _caller(request: ApiRequest) -> Principal:
+    if request.principal is None:
+        raise errors.unauthorized("This request was not authenticated.")
+    return request.principal
+
+
+def _json(payload: object) -> HttpResponse:
+    return HttpResponse(orjson.dumps(payload), content_type="application/json")

@@ -1,0 +1,51 @@
+"""From an Authorization header to a principal, or to the error that says what is wrong with it."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from accounts import keys
+from accounts.directory import Directory, Principal
+from gateway import errors
+
+MISSING = (
+    "You did not provide an API key. Send it in the header Authorization: Bearer sk-2389-..., "
+    "or as api_key in an OpenAI client library."
+)
+WRONG = "Invalid API key. Check that it is copied whole, and that it was not revoked and has not expired."
+
+
+def bearer(header: str | None) -> str:
+    """The token of an Authorization header. Raises `ApiError` (401)."""
+    scheme, _, token = (header or "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise errors.unauthorized(MISSING)
+    return token
+
+
+async def authenticate(header: str | None, directory: Directory) -> Principal:
+    """Who is calling. Text that is not a key costs no look-up; our own failures are 503, never 401."""
+    secret = bearer(header)
+    if not keys.well_formed(secret):
+        raise errors.unauthorized(WRONG)
+    try:
+        principal = await directory.find(keys.digests(secret))
+    except (psycopg.Error, PoolTimeout, OSError) as error:
+        raise errors.unavailable(
+            "Your key cannot be checked right now. Try again in a few seconds.",
+            code="authentication_unavailable",
+            hint=f"the key directory did not answer: {type(error).__name__}",
+        ) from error
+    if principal is None or principal.revoked or principal.expired:
+        raise errors.unauthorized(WRONG)
+    if principal.suspended:
+        raise errors.ApiError(
+            403,
+            "This organisation is suspended. Ask its owner to get in touch with us.",
+            type="permission_error",
+            code="organization_suspended",
+            headers={"x-should-retry": "false"},
+        )
+    return principal

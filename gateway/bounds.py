@@ -1,0 +1,85 @@
+"""What a request may weigh and how long it may take to arrive: enforced before Django sees a byte of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+
+from gateway import errors
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class HangUpError(Exception):
+    """The client is gone: there is nobody to answer."""
+
+
+def check_headers(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by lower-case name, the first of each. Raises `ApiError` (431, 413)."""
+    headers: dict[bytes, bytes] = {}
+    size = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value) + 4
+        headers.setdefault(name.lower(), value)
+    if size > settings.GATEWAY_MAX_HEADER_BYTES or len(scope["headers"]) > settings.GATEWAY_MAX_HEADERS:
+        raise errors.ApiError(
+            431,
+            f"The request's headers are too large: at most {settings.GATEWAY_MAX_HEADERS} headers of together "
+            f"{settings.GATEWAY_MAX_HEADER_BYTES} bytes.",
+            type=errors.INVALID,
+            code="headers_too_large",
+        )
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > settings.GATEWAY_MAX_BODY_BYTES:
+        raise too_large()
+    return headers
+
+
+def too_large() -> errors.ApiError:
+    return errors.ApiError(
+        413,
+        f"The request's body is larger than {settings.GATEWAY_MAX_BODY_BYTES} bytes.",
+        type=errors.INVALID,
+        code="request_too_large",
+        headers={"connection": "close"},
+    )
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises `ApiError` (413, 408), or `HangUpError`."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(settings.GATEWAY_BODY_TOTAL_SECONDS):
+            while True:
+                async with asyncio.timeout(settings.GATEWAY_BODY_IDLE_SECONDS):
+                    message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise HangUpError
+                part = message.get("body", b"")
+                size += len(part)
+                if size > settings.GATEWAY_MAX_BODY_BYTES:
+                    raise too_large()
+                parts.append(part)
+                if not message.get("more_body"):
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
+    except TimeoutError as error:
+        raise errors.ApiError(
+            408,
+            "The request's body did not arrive in time. Send it without pauses.",
+            type="timeout_error",
+            code="request_timeout",
+            headers={"connection": "close"},
+        ) from error
+
+
+async def hung_up(receive: Receive) -> None:
+    """Returns when the client is gone. Only after the body was read to its end."""
+    while (await receive())["type"] != "http.disconnect":
+        continue

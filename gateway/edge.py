@@ -1,0 +1,237 @@
+"""The data plane's own ASGI handler: key, limit, body, endpoint, answer, and nothing else for a request to pay for.
+
+Django's stock handler starts a thread context and calls signal receivers for each request; this one resolves the
+URL, awaits the endpoint and writes. Every error under /v1 is written here, in one shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from io import BytesIO
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import Resolver404, get_resolver
+
+from gateway import errors, request_ids
+from gateway.api import ApiRequest, EventStreamResponse
+from gateway.auth import authenticate
+from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, hung_up, read_body
+from gateway.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+URLCONF = "gateway.urls"
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, runtime: Runtime, scope: Scope, receive: Receive, send: Send) -> None:
+        self.runtime = runtime
+        self.scope = scope
+        self.receive = receive
+        self.started = time.monotonic()
+        self.request_id = request_ids.new()
+        self.external_id = ""
+        self.status = 0
+        self.headers: dict[str, str] = {}  # on whatever the answer turns out to be
+        self._send = send
+
+    @property
+    def shown_id(self) -> str:
+        return self.external_id or str(self.request_id)
+
+    async def run(self) -> None:
+        """Answer. Errors of every kind become answers; only cancellation passes through."""
+        try:
+            await self._answer()
+        except HangUpError:
+            self.status = 499
+        except errors.ApiError as error:
+            await self._refuse(error)
+        except Exception:  # the last resort of the process: logged whole, told as nothing
+            log.exception("a request failed for a reason of our own", extra={"request_id": self.shown_id})
+            if not self.status:
+                await self._refuse(errors.internal())
+        finally:
+            self._log_line()
+
+    async def _answer(self) -> None:
+        headers = check_headers(self.scope)
+        peer = (self.scope.get("client") or ("", 0))[0]
+        self.external_id = request_ids.external(headers.get(b"x-request-id", b"").decode("latin-1"), peer)
+        principal = await authenticate(headers.get(b"authorization", b"").decode("latin-1"), self.runtime.directory)
+        self.runtime.last_use.note(principal.api_key_id)
+        limit = principal.requests_per_minute or settings.GATEWAY_DEFAULT_RPM
+        verdict = await self.runtime.limiter.take(principal.api_key_id, limit)
+        self.headers = verdict.headers()
+        if not verdict.allowed:
+            raise _rate_limited(verdict.limit, verdict.retry_after)
+        request = ApiRequest(self.scope, BytesIO())
+        request.runtime, request.principal = self.runtime, principal
+        if request.method in WITH_BODY:
+            _check_content_type(headers.get(b"content-type", b""))
+            request.content = await read_body(self.receive)
+        request.entry = self.runtime.ledger.open(
+            request_id=self.request_id,
+            external_id=self.external_id,
+            organization_id=principal.organization_id,
+            api_key_id=principal.api_key_id,
+            started=self.started,
+        )
+        await self._until_hung_up(request)
+
+    async def _until_hung_up(self, request: ApiRequest) -> None:
+        """Serve, but stop at once when the client goes: whatever runs upstream costs money."""
+        serving = asyncio.create_task(self._serve(request))
+        watching = asyncio.create_task(hung_up(self.receive))
+        try:
+            await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                serving.cancel()
+                await asyncio.wait({serving})
+                raise HangUpError
+            await serving
+        finally:
+            watching.cancel()
+            if not serving.done():  # we are being cancelled ourselves
+                serving.cancel()
+                await asyncio.wait({serving})
+
+    async def _serve(self, request: ApiRequest) -> None:
+        response = await _endpoint(request)
+        if isinstance(response, EventStreamResponse):
+            await self._write_stream(response)
+        else:
+            await self._write(response.status_code, dict(response.headers), _content(response))
+
+    async def _write(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        headers["content-length"] = str(len(content))
+        await self._start(status, headers)
+        await self._body(content, more=False)
+
+    async def _write_stream(self, response: EventStreamResponse) -> None:
+        async with aclosing(response.stream):
+            await self._start(response.status_code, dict(response.headers))
+            heartbeat = asyncio.create_task(self._keep_alive())
+            try:
+                async with aclosing(response.stream.events()) as events:
+                    async for event in events:
+                        await self._body(event, more=True)
+                await self._body(b"", more=False)
+            finally:
+                heartbeat.cancel()
+
+    async def _keep_alive(self) -> None:
+        """A comment when nothing was sent for a while, so that proxies and clients do not give up on a slow model."""
+        while True:
+            silent = time.monotonic() - self._written_at
+            if silent >= settings.GATEWAY_KEEP_ALIVE_SECONDS:
+                await self._body(b": keep-alive\n\n", more=True)
+                silent = 0
+            await asyncio.sleep(settings.GATEWAY_KEEP_ALIVE_SECONDS - silent)
+
+    async def _refuse(self, error: errors.ApiError) -> None:
+        if error.hint:
+            log.warning("%s: %s", error.code, error.hint, extra={"request_id": self.shown_id})
+        await self._write(error.status, {"content-type": "application/json", **error.headers}, error.body())
+
+    async def _start(self, status: int, headers: dict[str, str]) -> None:
+        self.status = status
+        headers = {**headers, **self.headers, "x-request-id": self.shown_id}
+        headers["openai-processing-ms"] = str(round((time.monotonic() - self.started) * 1000))
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def _body(self, content: bytes, *, more: bool) -> None:
+        self._written_at = time.monotonic()
+        try:
+            async with asyncio.timeout(settings.GATEWAY_CLIENT_WRITE_SECONDS):
+                await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        except TimeoutError as error:
+            raise HangUpError from error
+
+    def _log_line(self) -> None:
+        log.info(
+            "%s %s %s",
+            self.scope["method"],
+            self.scope["path"],
+            self.status or 499,
+            extra={"request_id": self.shown_id, "ms": round((time.monotonic() - self.started) * 1000)},
+        )
+
+
+async def _endpoint(request: ApiRequest) -> HttpResponseBase:
+    """Find the endpoint and await it. Raises `ApiError` for what is not there."""
+    try:
+        match = get_resolver(URLCONF).resolve(request.path_info)
+    except Resolver404 as error:
+        raise errors.ApiError(
+            404,
+            f"There is no {request.method} {request.path}. The API's paths begin with /v1 and are listed in the docs.",
+            type=errors.INVALID,
+            code="unknown_url",
+        ) from error
+    response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
+    if response.status_code == 405:
+        raise errors.ApiError(
+            405,
+            f"{request.path} does not take {request.method}; it takes {response.headers['Allow']}.",
+            type=errors.INVALID,
+            code="method_not_allowed",
+            headers={"allow": response.headers["Allow"]},
+        )
+    return response
+
+
+def _content(response: HttpResponseBase) -> bytes:
+    if not isinstance(response, HttpResponse):
+        raise TypeError(f"an endpoint answered with {type(response).__name__}")
+    return response.content
+
+
+def _check_content_type(value: bytes) -> None:
+    media = value.split(b";", 1)[0].strip().lower()
+    if media != b"application/json" and not media.endswith(b"+json"):
+        raise errors.ApiError(
+            415,
+            f"The body must be sent as Content-Type: application/json, not {media.decode('latin-1') or 'nothing'}.",
+            type=errors.INVALID,
+            code="unsupported_media_type",
+        )
+
+
+def _rate_limited(limit: int, retry_after: int) -> errors.ApiError:
+    return errors.ApiError(
+        429,
+        f"Rate limit reached: this key may make {limit} requests in any 60 seconds. Try again in {retry_after} s.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers={"retry-after": str(retry_after)},
+    )
+
+
+class DataPlane:
+    """The ASGI application for /v1."""
+
+    def __init__(self) -> None:
+        self._runtime: Runtime | None = None
+
+    async def start(self) -> Runtime:
+        if self._runtime is None:
+            self._runtime = Runtime()
+            await self._runtime.start()
+        return self._runtime
+
+    async def stop(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            await runtime.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await Exchange(await self.start(), scope, receive, send).run()

@@ -1,0 +1,151 @@
+"""Requests a minute, exactly: never more than the limit in *any* 60 seconds, over all workers together.
+
+A log of instants a key in Valkey, read and written by one script, so that two workers cannot both take the last
+place. Refused requests are not recorded: a program that hammers recovers as soon as its window moves. Concurrent
+requests share one round trip. When Valkey is away each worker keeps its own log with its share of the limit, and
+the answer says so: a broken limiter must not break the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis.asyncio
+from redis.exceptions import NoScriptError, RedisError
+
+from billing.batching import Batcher
+
+WINDOW_MS = 60_000
+TIMEOUT_SECONDS = 1.0
+OPEN_SECONDS = 1.0  # how long Valkey is left alone after it failed
+LOCAL_KEYS = 10_000
+
+log = logging.getLogger(__name__)
+
+# KEYS[1]; ARGV limit, window -> allowed, remaining, reset in ms of unix time, now in ms
+SCRIPT = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+while true do
+  local head = redis.call('LINDEX', KEYS[1], 0)
+  if head and tonumber(head) <= now - window then redis.call('LPOP', KEYS[1]) else break end
+end
+local count, allowed = redis.call('LLEN', KEYS[1]), 0
+if count < limit then
+  redis.call('RPUSH', KEYS[1], now)
+  count, allowed = count + 1, 1
+  redis.call('PEXPIRE', KEYS[1], window + 1000)
+end
+local head = tonumber(redis.call('LINDEX', KEYS[1], 0) or now)
+return {allowed, math.max(limit - count, 0), head + window, now}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a request may pass, and what the caller is told about it."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_ms: int  # unix time at which the oldest counted request leaves the window
+    now_ms: int
+    degraded: bool = False
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds until a place is free, at least 1."""
+        return max(1, math.ceil((self.reset_ms - self.now_ms) / 1000))
+
+    def headers(self) -> dict[str, str]:
+        """The three headers of the reference, then OpenAI's own names for those who read them."""
+        headers = {
+            "x-ratelimit-limit": str(self.limit),
+            "x-ratelimit-remaining": str(self.remaining),
+            "x-ratelimit-reset": str(math.ceil(self.reset_ms / 1000)),
+            "x-ratelimit-limit-requests": str(self.limit),
+            "x-ratelimit-remaining-requests": str(self.remaining),
+            "x-ratelimit-reset-requests": f"{max(0, self.reset_ms - self.now_ms) / 1000:.3f}s",
+        }
+        if self.degraded:
+            headers["x-ratelimit-policy"] = "degraded"
+        return headers
+
+
+class Limiter:
+    """One for an event loop."""
+
+    def __init__(self, valkey: redis.asyncio.Redis, *, workers: int) -> None:
+        self._valkey = valkey
+        self._local = LocalLimiter(workers=workers)
+        self._batcher: Batcher[tuple[int, int], Verdict] = Batcher(self._ask)
+        self._sha = ""
+        self._closed_until = 0.0
+
+    async def take(self, api_key_id: int, limit: int) -> Verdict:
+        """Count one request of this key against its `limit`, if there is room."""
+        if time.monotonic() < self._closed_until:
+            return self._local.take(api_key_id, limit)
+        try:
+            return await self._batcher.submit((api_key_id, limit))
+        except (RedisError, OSError, TimeoutError) as error:
+            if time.monotonic() >= self._closed_until:
+                log.warning("Valkey does not answer; limits are kept by each worker: %s", type(error).__name__)
+            self._closed_until = time.monotonic() + OPEN_SECONDS
+            return self._local.take(api_key_id, limit)
+
+    async def _ask(self, items: list[tuple[int, int]]) -> Sequence[Verdict]:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            try:
+                rows = await self._run(items)
+            except NoScriptError:
+                self._sha = ""
+                rows = await self._run(items)
+        return [
+            Verdict(allowed=row[0] == 1, limit=limit, remaining=row[1], reset_ms=row[2], now_ms=row[3])
+            for row, (_, limit) in zip(rows, items, strict=True)
+        ]
+
+    async def _run(self, items: list[tuple[int, int]]) -> list[list[int]]:
+        if not self._sha:
+            self._sha = await self._valkey.script_load(SCRIPT)
+        pipeline = self._valkey.pipeline(transaction=False)
+        for api_key_id, limit in items:
+            pipeline.evalsha(self._sha, 1, f"rpm:{{{api_key_id}}}", str(limit), str(WINDOW_MS))
+        return await pipeline.execute()
+
+
+class LocalLimiter:
+    """The same window in this process's memory, at this worker's share of the limit."""
+
+    def __init__(self, *, workers: int) -> None:
+        self._workers = max(1, workers)
+        self._logs: OrderedDict[int, deque[int]] = OrderedDict()
+
+    def take(self, api_key_id: int, limit: int) -> Verdict:
+        share = math.ceil(limit / self._workers)
+        now = int(time.time() * 1000)
+        instants = self._logs.setdefault(api_key_id, deque())
+        self._logs.move_to_end(api_key_id)
+        if len(self._logs) > LOCAL_KEYS:
+            self._logs.popitem(last=False)
+        while instants and instants[0] <= now - WINDOW_MS:
+            instants.popleft()
+        allowed = len(instants) < share
+        if allowed:
+            instants.append(now)
+        return Verdict(
+            allowed=allowed,
+            limit=limit,
+            remaining=max(0, share - len(instants)),
+            reset_ms=(instants[0] if instants else now) + WINDOW_MS,
+            now_ms=now,
+            degraded=True,
+        )

@@ -1,0 +1,210 @@
+"""OpenAI's chat completions: the body goes through as it came, the answer comes back under the public name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+
+from accounts.redaction import redact
+from billing.usage import Usage
+from gateway import errors, tokens
+from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider
+from gateway.sse import DONE, Event
+
+CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
+
+
+class OpenAIStream(ChunkStream):
+    """Passes chunks on. Usage is always asked for upstream, and shown, once and last, only to callers who asked."""
+
+    def __init__(self, call: ChatCall, provider: OpenAI) -> None:
+        super().__init__(call)
+        self._provider = provider
+        self._unfinished: set[int] = set()
+        self._seen_choices = False
+        self._usage: dict[str, Any] | None = None
+        self._head: dict[str, Any] = {}
+
+    def feed(self, event: Event) -> list[bytes]:
+        if event.data == DONE:
+            return []
+        chunk = _loads(event.data)
+        if chunk.get("error"):
+            raise self._provider.stream_error(chunk["error"])
+        usage = chunk.pop("usage", None)
+        if isinstance(usage, dict):
+            self._usage = usage
+            self.usage = self._provider.usage(usage)
+        if not self._head:
+            self._head = {key: chunk.get(key) for key in ("id", "created", "system_fingerprint") if key in chunk}
+        choices = chunk.get("choices") or []
+        if not choices and usage is not None:
+            return []  # the usage chunk; ours is sent by end()
+        self._provider.repair_chunk(chunk, self)
+        for choice in choices:
+            self._note(choice)
+        chunk["model"] = self.call.target.model
+        if self.call.include_usage:
+            chunk["usage"] = None
+        return [orjson.dumps(chunk)]
+
+    def end(self) -> list[bytes]:
+        if self._unfinished or not self._seen_choices:
+            raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finish_reason")
+        if not self.call.include_usage:
+            return []
+        usage = self._usage or counted(self.call, self.produced).to_openai()
+        head = {"object": "chat.completion.chunk", "model": self.call.target.model, "choices": []}
+        return [orjson.dumps({**self._head, **head, "usage": usage})]
+
+    def _note(self, choice: dict[str, Any]) -> None:
+        index = choice.get("index") or 0
+        self._seen_choices = True
+        if choice.get("finish_reason"):
+            self.finish_reason = choice["finish_reason"]
+            self._unfinished.discard(index)
+        else:
+            self._unfinished.add(index)
+        delta = choice.get("delta") or {}
+        for key in ("content", "reasoning_content", "refusal"):
+            if delta.get(key):
+                self.produced.append(delta[key])
+        for call in delta.get("tool_calls") or ():
+            function = call.get("function") or {}
+            self.produced.extend(filter(None, (function.get("name"), function.get("arguments"))))
+        function = delta.get("function_call") or {}
+        self.produced.extend(filter(None, (function.get("name"), function.get("arguments"))))
+
+
+class OpenAI(Provider):
+    kind: ClassVar[str] = "openai"
+    label: ClassVar[str] = "OpenAI"
+    default_base_url: ClassVar[str] = "https://api.openai.com/v1"
+
+    def request(self, call: ChatCall) -> Outbound:
+        body = self.adapt(call)
+        body["model"] = call.target.upstream_model
+        if call.streaming:
+            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        headers = {"content-type": "application/json"}
+        if call.target.credential:
+            headers["authorization"] = f"Bearer {call.target.credential}"
+        base_url = call.target.base_url or self.default_base_url
+        return Outbound(url=f"{base_url.rstrip('/')}/chat/completions", headers=headers, body=orjson.dumps(body))
+
+    def adapt(self, call: ChatCall) -> dict[str, Any]:
+        """The caller's body without what this model refuses, as the registry's options say; nothing else is touched."""
+        body, options = dict(call.body), call.target.options
+        if options.get("rename_max_tokens") and "max_tokens" in body:
+            limit = body.pop("max_tokens")
+            if body.get("max_completion_tokens") is None:
+                body["max_completion_tokens"] = limit
+        for parameter in options.get("drop", ()):
+            body.pop(parameter, None)
+        if body.get("reasoning_effort") != "none":
+            for parameter in options.get("drop_unless_effort_none", ()):
+                body.pop(parameter, None)
+        return body
+
+    def response(self, call: ChatCall, body: bytes) -> Completion:
+        payload = _loads(body)
+        if payload.get("error"):
+            raise self.stream_error(payload["error"])
+        if not isinstance(payload.get("choices"), list) or not payload["choices"]:
+            raise errors.upstream_unavailable(f"{call.target.provider} answered 200 without choices")
+        self.repair_response(payload)
+        payload["model"] = call.target.model
+        usage = payload.get("usage")
+        finish = payload["choices"][0].get("finish_reason") or ""
+        return Completion(payload, self.usage(usage) if isinstance(usage, dict) else None, finish)
+
+    def stream(self, call: ChatCall) -> OpenAIStream:
+        return OpenAIStream(call, self)
+
+    def usage(self, usage: Mapping[str, Any]) -> Usage:
+        """OpenAI's counts in disjoint buckets: cached tokens are part of its prompt, reasoning of its completion."""
+        prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+        sent, made = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+        cached = min(sent.get("cached_tokens") or 0, prompt)
+        written = min(sent.get("cache_write_tokens") or 0, prompt - cached)
+        reasoning = min(made.get("reasoning_tokens") or 0, completion)
+        return Usage(
+            input=prompt - cached - written,
+            cache_read=cached,
+            cache_write_5m=written,
+            output=completion - reasoning,
+            reasoning=reasoning,
+        )
+
+    def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+        detail = _error_object(body)
+        hint = f"{call.target.provider} answered {status}: {redact(str(detail.get('message') or body[:300]))}"
+        code = detail.get("code")
+        if status == 404 and (code == "model_not_found" or "model" in str(detail.get("message", "")).lower()):
+            return errors.ModelGoneError(
+                404,
+                f"The model '{call.target.model}' does not exist at its provider.",
+                type=errors.INVALID,
+                code="model_not_found",
+                param="model",
+                hint=hint,
+            )
+        if status == 429 and code == "insufficient_quota":
+            return errors.from_upstream(402, hint=hint)
+        if status not in CALLERS_FAULT:
+            return errors.from_upstream(status, hint=hint, retry_after=headers.get("retry-after"))
+        return errors.ApiError(
+            status,
+            redact(str(detail.get("message") or "The provider refused the request without saying why.")),
+            type=str(detail.get("type") or errors.INVALID),
+            code=None if code is None else str(code),
+            param=detail.get("param"),
+            hint=hint,
+        )
+
+    def stream_error(self, detail: object) -> errors.ApiError:
+        """An error object in a body or stream that began as a success."""
+        fields = detail if isinstance(detail, dict) else {"message": str(detail)}
+        code = fields.get("code")
+        return errors.ApiError(
+            502,
+            redact(str(fields.get("message") or "The provider reported an error without saying what.")),
+            type=str(fields.get("type") or errors.SERVER),
+            code=None if code is None else str(code),
+            param=fields.get("param"),
+        )
+
+    def repair_chunk(self, chunk: dict[str, Any], stream: OpenAIStream) -> None:
+        """OpenAI's own chunks need no repair; what compatible servers get wrong is mended in place by theirs."""
+
+    def repair_response(self, payload: dict[str, Any]) -> None:
+        """The same for an answer that was not streamed."""
+
+
+def counted(call: ChatCall, produced: list[str]) -> Usage:
+    """Our own count of a call, for a provider that gives none."""
+    return Usage(input=tokens.count_messages(call.body["messages"]), output=tokens.count("".join(produced)))
+
+
+def _loads(data: bytes) -> dict[str, Any]:
+    try:
+        payload = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise errors.upstream_unavailable("the provider sent something that is not JSON") from error
+    if not isinstance(payload, dict):
+        raise errors.upstream_unavailable("the provider sent JSON that is not an object")
+    return payload
+
+
+def _error_object(body: bytes) -> dict[str, Any]:
+    """The error in whatever shape it came: OpenAI's, a bare string, `detail`, or a page of HTML."""
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(payload, dict):
+        return {}
+    error = payload.get("error", payload.get("detail", payload))
+    return error if isinstance(error, dict) else {"message": str(error)}

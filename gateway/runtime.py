@@ -1,0 +1,104 @@
+"""What a data-plane process holds open: one pool, one limiter, one registry, one ledger, for one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import psycopg
+import redis.asyncio
+from django.conf import settings
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from redis.exceptions import RedisError
+
+from accounts import keys
+from accounts.directory import Directory
+from accounts.last_use import FLUSH_SECONDS, LastUse
+from billing.ledger import Ledger
+from gateway.dispatch import Dispatch
+from gateway.egress import Egress
+from gateway.limits import Limiter
+from gateway.registry import Registry
+
+log = logging.getLogger(__name__)
+
+POOL_WAIT_SECONDS = 1.0
+
+
+class Runtime:
+    """Make it inside the loop, `start` it, and `stop` it when the loop ends."""
+
+    def __init__(self) -> None:
+        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            kwargs=_connection_settings(),
+            min_size=1,
+            max_size=settings.GATEWAY_POOL_SIZE,
+            timeout=POOL_WAIT_SECONDS,
+            open=False,
+            name="data-plane",
+        )
+        self.valkey: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=0.5, health_check_interval=15
+        )
+        self.directory = Directory(self.pool, seconds=settings.GATEWAY_KEY_CACHE_SECONDS)
+        self.last_use = LastUse(self.pool)
+        self.limiter = Limiter(self.valkey, workers=settings.GATEWAY_WORKERS)
+        self.registry = Registry(self.pool, seconds=settings.GATEWAY_REGISTRY_SECONDS)
+        self.ledger = Ledger(self.pool)
+        self.egress = Egress()
+        self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, egress=self.egress)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.pool.open(wait=False)  # an absent database makes answers 503, not a process that does not start
+        self._tasks = [asyncio.create_task(self._hear_revocations()), asyncio.create_task(self._keep_last_use())]
+
+    async def stop(self) -> None:
+        """Finish what is being written, then let go of everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ledger.drain()
+        await self._flush_last_use()
+        await self.egress.aclose()
+        await self.valkey.aclose()
+        await self.pool.close()
+
+    async def _hear_revocations(self) -> None:
+        """Forget revoked keys at once. When Valkey is away the directory's own time limit still holds."""
+        while True:
+            try:
+                async with self.valkey.pubsub() as pubsub:
+                    await pubsub.subscribe(keys.REVOCATIONS)
+                    async for message in pubsub.listen():
+                        if message["type"] == "message":
+                            self.directory.forget(bytes.fromhex(message["data"].decode()))
+            except (RedisError, OSError, ValueError) as error:
+                log.info("not hearing revocations: %s", type(error).__name__)
+                await asyncio.sleep(1)
+
+    async def _keep_last_use(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self._flush_last_use()
+
+    async def _flush_last_use(self) -> None:
+        try:
+            await self.last_use.flush()
+        except (psycopg.Error, PoolTimeout, OSError) as error:
+            log.warning("last use of keys is written later: %s", type(error).__name__)
+
+
+def _connection_settings() -> dict[str, Any]:
+    database = settings.DATABASES["default"]
+    return {
+        "dbname": database["NAME"],
+        "user": database["USER"],
+        "password": database["PASSWORD"],
+        "host": database["HOST"],
+        "port": database["PORT"],
+        "autocommit": True,
+        "connect_timeout": 5,
+        "options": "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000",
+    }
