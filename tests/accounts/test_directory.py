@@ -1,0 +1,169 @@
+"""Looking keys up without the ORM: once, remembered for a few seconds, and forgotten in time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+from psycopg_pool import AsyncConnectionPool
+
+from accounts import keys
+from accounts.directory import Directory, Principal
+from accounts.last_use import LastUse
+from accounts.models import ApiKey, ApiKeyUse, Organization
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+
+@pytest.fixture
+def issued() -> tuple[ApiKey, str]:
+    organization = Organization.objects.create(name="Acme", slug="acme", retired_models="refuse")
+    return ApiKey.objects.issue(organization=organization, name="test", requests_per_minute=7)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_peppers() -> Iterator[None]:
+    keys.peppers.cache_clear()
+    yield
+    keys.peppers.cache_clear()
+
+
+def _run(work: Callable[[Pool], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        parameters = connection.get_connection_params()
+        kwargs = {key: parameters[key] for key in ("dbname", "user", "password", "host", "port")} | {"autocommit": True}
+        pool: Pool
+        async with AsyncConnectionPool(kwargs=kwargs, min_size=1, max_size=4, open=False) as pool:
+            return await work(pool)
+
+    return asyncio.run(main())
+
+
+def _find(secret: str) -> Principal | None:
+    async def work(pool: Pool) -> Principal | None:
+        return await Directory(pool, seconds=4).find(keys.digests(secret))
+
+    found: Principal | None = _run(work)
+    return found
+
+
+def test_a_key_leads_to_its_organisation_and_limits(issued: tuple[ApiKey, str]) -> None:
+    key, secret = issued
+    principal = _find(secret)
+    assert principal is not None
+    assert (principal.api_key_id, principal.organization_id) == (key.pk, key.organization_id)
+    assert (principal.requests_per_minute, principal.retired_models) == (7, "refuse")
+    assert not principal.revoked
+    assert not principal.expired
+
+
+def test_a_key_that_was_never_issued_leads_nowhere(issued: tuple[ApiKey, str]) -> None:
+    assert _find(keys.generate()) is None
+
+
+def test_a_key_under_the_older_pepper_still_works(issued: tuple[ApiKey, str], settings: Any) -> None:
+    settings.KEY_PEPPER = f"2:{'n' * 40},{settings.KEY_PEPPER}"
+    keys.peppers.cache_clear()
+    assert _find(issued[1]) is not None
+
+
+def test_expiry_is_checked_on_every_use_of_a_remembered_key(issued: tuple[ApiKey, str]) -> None:
+    key, secret = issued
+    key.expires_at = timezone.now() + timedelta(milliseconds=300)
+    key.save()
+
+    async def work(pool: Pool) -> tuple[bool, bool]:
+        directory = Directory(pool, seconds=60)
+        before = await directory.find(keys.digests(secret))
+        await asyncio.sleep(0.4)
+        after = await directory.find(keys.digests(secret))
+        assert before is after
+        return bool(before), bool(after and after.expired)
+
+    assert _run(work) == (True, True)
+
+
+def test_a_hundred_calls_at_once_ask_the_database_once(
+    issued: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    query = Directory._query
+
+    async def counting(self: Directory, digests: list[bytes]) -> Principal | None:
+        asked.append(digests)
+        return await query(self, digests)
+
+    monkeypatch.setattr(Directory, "_query", counting)
+
+    async def work(pool: Pool) -> list[Principal | None]:
+        directory = Directory(pool, seconds=4)
+        return list(await asyncio.gather(*(directory.find(keys.digests(issued[1])) for _ in range(100))))
+
+    assert len(set(_run(work))) == 1
+    assert len(asked) == 1
+
+
+def test_a_revocation_is_seen_when_the_memory_ends_and_at_once_when_it_is_heard(issued: tuple[ApiKey, str]) -> None:
+    key, secret = issued
+    digests = keys.digests(secret)
+
+    async def work(pool: Pool) -> list[bool]:
+        directory, seen = Directory(pool, seconds=0.3), []
+        seen.append(_revoked(await directory.find(digests)))
+        async with pool.connection() as revoking:
+            await revoking.execute("UPDATE accounts_apikey SET revoked_at = now() WHERE id = %s", [key.pk])
+        seen.append(_revoked(await directory.find(digests)))
+        await asyncio.sleep(0.35)
+        seen.append(_revoked(await directory.find(digests)))
+        async with pool.connection() as restoring:
+            await restoring.execute("UPDATE accounts_apikey SET revoked_at = NULL WHERE id = %s", [key.pk])
+        directory.forget(digests[0])
+        seen.append(_revoked(await directory.find(digests)))
+        return seen
+
+    assert _run(work) == [False, False, True, False]
+
+
+def _revoked(principal: Principal | None) -> bool:
+    assert principal is not None
+    return principal.revoked
+
+
+def test_last_use_is_one_row_a_key_and_moves_at_most_every_half_minute(issued: tuple[ApiKey, str]) -> None:
+    key, _ = issued
+
+    async def work(pool: Pool) -> None:
+        last_use = LastUse(pool)
+        for _ in range(1000):
+            last_use.note(key.pk)
+        await last_use.flush()
+        last_use.note(key.pk)
+        await last_use.flush()
+
+    before = timezone.now()
+    _run(work)
+    use = ApiKeyUse.objects.get(api_key=key)
+    first = use.last_used_at
+    assert abs(first - before) < timedelta(seconds=5)
+    ApiKeyUse.objects.update(last_used_at=before - timedelta(minutes=5))
+    _run(work)
+    use.refresh_from_db()
+    assert use.last_used_at > first - timedelta(seconds=1)
+
+
+def test_a_deleted_key_does_not_stop_the_others_last_use(issued: tuple[ApiKey, str]) -> None:
+    key, _ = issued
+
+    async def work(pool: Pool) -> None:
+        last_use = LastUse(pool)
+        last_use.note(key.pk + 999)
+        last_use.note(key.pk)
+        await last_use.flush()
+
+    _run(work)
+    assert list(ApiKeyUse.objects.values_list("api_key_id", flat=True)) == [key.pk]

@@ -1,0 +1,73 @@
+"""Group commit: what is submitted together is flushed together, and nothing is lost or done twice."""
+
+import asyncio
+
+import pytest
+
+from billing.batching import Batcher
+
+
+async def test_items_that_arrive_during_a_flush_share_the_next_one() -> None:
+    batches: list[list[int]] = []
+
+    async def flush(items: list[int]) -> list[int]:
+        batches.append(items)
+        await asyncio.sleep(0.01)
+        return [item * 2 for item in items]
+
+    batcher = Batcher(flush)
+    first = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0.002)
+    rest = await asyncio.gather(*(batcher.submit(n) for n in range(2, 6)))
+    assert await first == 2
+    assert rest == [4, 6, 8, 10]
+    assert batches == [[1], [2, 3, 4, 5]]
+
+
+async def test_a_batch_is_never_larger_than_its_limit() -> None:
+    sizes: list[int] = []
+
+    async def flush(items: list[int]) -> list[int]:
+        sizes.append(len(items))
+        await asyncio.sleep(0)
+        return items
+
+    batcher = Batcher(flush, limit=3)
+    assert await asyncio.gather(*(batcher.submit(n) for n in range(8))) == list(range(8))
+    assert max(sizes) == 3
+    assert sum(sizes) == 8
+
+
+async def test_an_item_is_flushed_although_its_submitter_was_cancelled() -> None:
+    flushed: list[int] = []
+    gate = asyncio.Event()
+
+    async def flush(items: list[int]) -> list[int]:
+        await gate.wait()
+        flushed.extend(items)
+        return items
+
+    batcher = Batcher(flush)
+    task = asyncio.create_task(batcher.submit(7))
+    await asyncio.sleep(0)
+    task.cancel()
+    gate.set()
+    await batcher.drain()
+    assert flushed == [7]
+    assert task.cancelled()
+
+
+async def test_a_failed_flush_fails_its_own_batch_only() -> None:
+    async def flush(items: list[int]) -> list[int]:
+        await asyncio.sleep(0)
+        if 1 in items:
+            raise OSError("gone")
+        return items
+
+    batcher = Batcher(flush)
+    first = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(batcher.submit(2))
+    with pytest.raises(OSError, match="gone"):
+        await first
+    assert await second == 2
