@@ -76,12 +76,18 @@ class Directory:
 
     async def _ask(self, digest: bytes, digests: list[bytes]) -> Principal | None:
         asked_at = time.monotonic()  # the answer may be as old as the question
-        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Principal)) as cursor:
-            await cursor.execute(_QUERY, [digests])
-            principal = await cursor.fetchone()
+        try:
+            principal = await self._query(digests)
+        except psycopg.OperationalError:
+            principal = await self._query(digests)  # the pool held a connection from before Postgres restarted
         seconds = self._seconds if principal is not None else min(self._seconds, NEGATIVE_SECONDS)
         self._known[digest] = (asked_at + seconds, principal)
         self._known.move_to_end(digest)
         while len(self._known) > CAPACITY:
             self._known.popitem(last=False)
         return principal
+
+    async def _query(self, digests: list[bytes]) -> Principal | None:
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Principal)) as cursor:
+            await cursor.execute(_QUERY, [digests])
+            return await cursor.fetchone()

@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -21,6 +22,12 @@ app.conf.update(
     # Longer than the longest task, or Valkey hands a running task to a second worker.
     broker_transport_options={"visibility_timeout": 3600},
     timezone="UTC",
-    beat_schedule={},
+    beat_schedule={
+        "warn of model shutdowns": {
+            "task": "gateway.tasks.warn_of_shutdowns",
+            "schedule": crontab(hour="6", minute="10"),
+        },
+        "alert of vanished models": {"task": "gateway.tasks.alert_of_vanished_models", "schedule": 300.0},
+    },
 )
 app.autodiscover_tasks()

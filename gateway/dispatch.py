@@ -132,7 +132,7 @@ class Dispatch:
             except errors.ApiError as error:
                 if error.status not in NEXT_ROUTE:
                     raise
-                log.warning("%s failed %s, trying the next route: %s", target.provider, entry.id, error.hint)
+                log.warning("%s failed, trying the next route of %s: %s", target.provider, entry.id, error.hint)
         return await self._call(request, entry.targets[-1])
 
     async def _call(self, request: ChatRequest, target: Target) -> Served:
@@ -154,7 +154,7 @@ class Dispatch:
 
 
 class ChatStream:
-    """Server-sent events for the caller. Read its `events`, then `aclose`: settled exactly once, whichever way it ended."""
+    """Server-sent events for the caller. Read its `events`, then `aclose`: settled once, whichever way it ended."""
 
     def __init__(self, served: Served, entry: LedgerEntry, ledger: Ledger) -> None:
         self.headers = served.headers(entry.model_requested)

@@ -118,3 +118,28 @@ class Route(models.Model):
 
     def merged_options(self) -> dict[str, Any]:
         return {**self.provider.options, **self.options}
+
+
+class ModelNotice(models.Model):
+    """Mail about a model that was sent, so that it is sent once however often its task runs."""
+
+    class Kind(models.TextChoices):
+        VENDOR_GONE = "vendor_gone", "The vendor no longer has it"
+        SHUTDOWN_30 = "shutdown_30", "30 days to its shutdown"
+        SHUTDOWN_7 = "shutdown_7", "7 days to its shutdown"
+        SHUTDOWN_0 = "shutdown_0", "Shut down"
+
+    model = models.ForeignKey(Model, models.CASCADE, related_name="notices")
+    organization = models.ForeignKey(
+        "accounts.Organization", models.CASCADE, null=True, related_name="+", help_text="Empty for mail to staff."
+    )
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    sent_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("model", "organization", "kind", name="model_notice_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.model_id}"

@@ -16,6 +16,7 @@ from accounts import keys
 from accounts.directory import Directory
 from accounts.last_use import FLUSH_SECONDS, LastUse
 from billing.ledger import Ledger
+from gateway import tokens
 from gateway.dispatch import Dispatch
 from gateway.egress import Egress
 from gateway.limits import Limiter
@@ -52,6 +53,7 @@ class Runtime:
 
     async def start(self) -> None:
         await self.pool.open(wait=False)  # an absent database makes answers 503, not a process that does not start
+        await asyncio.to_thread(tokens.count, "warm")  # the vocabulary takes a moment to load
         self._tasks = [asyncio.create_task(self._hear_revocations()), asyncio.create_task(self._keep_last_use())]
 
     async def stop(self) -> None:

@@ -151,12 +151,19 @@ def _sentence(param: str, detail: ErrorDetails, same: list[ErrorDetails]) -> str
     if detail["type"] == "too_short" or detail["type"] == "string_too_short":
         return f"'{param}' is empty. It needs at least one entry."
     wanted = " or ".join(dict.fromkeys(_wanted(other) for other in same))
-    return f"Invalid value for '{param}': {wanted}, not {_shown(detail['input'])}."
+    return f"Invalid value for '{param}': it must {wanted}, not {_shown(detail['input'])}."
 
 
 def _wanted(detail: ErrorDetails) -> str:
-    message = detail["msg"].removeprefix("Input ").removeprefix("should ")
-    return f"it must {message[0].lower()}{message[1:]}" if message else "it is not valid"
+    """pydantic's `Input should be a valid string` as `be a string`."""
+    message = (
+        detail["msg"]
+        .removeprefix("Input ")
+        .removeprefix("should ")
+        .replace("a valid ", "a ")
+        .replace("a integer", "an integer")
+    )
+    return f"{message[0].lower()}{message[1:]}"
 
 
 def _shown(value: object) -> str:

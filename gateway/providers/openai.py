@@ -13,6 +13,7 @@ from gateway import errors, tokens
 from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider
 from gateway.sse import DONE, Event
 
+_IDENTITY = frozenset({"id", "object", "created", "model", "choices"})
 CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
 
 
@@ -22,10 +23,10 @@ class OpenAIStream(ChunkStream):
     def __init__(self, call: ChatCall, provider: OpenAI) -> None:
         super().__init__(call)
         self._provider = provider
-        self._unfinished: set[int] = set()
-        self._seen_choices = False
+        self._finished: dict[int, bool] = {}  # by choice index
         self._usage: dict[str, Any] | None = None
         self._head: dict[str, Any] = {}
+        self._held: dict[str, Any] = {}  # what came in a first chunk without choices, for the next chunk to carry
 
     def feed(self, event: Event) -> list[bytes]:
         if event.data == DONE:
@@ -35,23 +36,32 @@ class OpenAIStream(ChunkStream):
             raise self._provider.stream_error(chunk["error"])
         usage = chunk.pop("usage", None)
         if isinstance(usage, dict):
-            self._usage = usage
             self.usage = self._provider.usage(usage)
-        if not self._head:
-            self._head = {key: chunk.get(key) for key in ("id", "created", "system_fingerprint") if key in chunk}
-        choices = chunk.get("choices") or []
-        if not choices and usage is not None:
-            return []  # the usage chunk; ours is sent by end()
+            self._usage = self._provider.repair_usage(usage)
         self._provider.repair_chunk(chunk, self)
-        for choice in choices:
+        if not self._has_news(chunk):
+            return []
+        for choice in chunk["choices"]:
             self._note(choice)
+        if not self._head:
+            self._head = {key: chunk[key] for key in ("id", "created", "system_fingerprint") if key in chunk}
         chunk["model"] = self.call.target.model
         if self.call.include_usage:
             chunk["usage"] = None
-        return [orjson.dumps(chunk)]
+        return [orjson.dumps({**self._held, **chunk} if self._held else chunk)]
+
+    def _has_news(self, chunk: dict[str, Any]) -> bool:
+        """Whether the caller is to see it: not the usage chunk, which `end` sends, and nothing after a finish."""
+        choices = chunk.get("choices") or []
+        if not choices:
+            if not self._head:  # Azure begins with one that has only its filter's results, and no id
+                self._held = {key: value for key, value in chunk.items() if value and key not in _IDENTITY}
+            return False
+        chunk["choices"] = [choice for choice in choices if not self._finished.get(choice.get("index") or 0)]
+        return bool(chunk["choices"])
 
     def end(self) -> list[bytes]:
-        if self._unfinished or not self._seen_choices:
+        if not self._finished or not all(self._finished.values()):
             raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finish_reason")
         if not self.call.include_usage:
             return []
@@ -61,12 +71,8 @@ class OpenAIStream(ChunkStream):
 
     def _note(self, choice: dict[str, Any]) -> None:
         index = choice.get("index") or 0
-        self._seen_choices = True
-        if choice.get("finish_reason"):
-            self.finish_reason = choice["finish_reason"]
-            self._unfinished.discard(index)
-        else:
-            self._unfinished.add(index)
+        self._finished[index] = bool(choice.get("finish_reason"))
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
         delta = choice.get("delta") or {}
         for key in ("content", "reasoning_content", "refusal"):
             if delta.get(key):
@@ -116,9 +122,12 @@ class OpenAI(Provider):
             raise errors.upstream_unavailable(f"{call.target.provider} answered 200 without choices")
         self.repair_response(payload)
         payload["model"] = call.target.model
-        usage = payload.get("usage")
-        finish = payload["choices"][0].get("finish_reason") or ""
-        return Completion(payload, self.usage(usage) if isinstance(usage, dict) else None, finish)
+        usage, finish = payload.get("usage"), payload["choices"][0].get("finish_reason") or ""
+        if not isinstance(usage, dict):
+            return Completion(payload, None, finish)
+        counts = self.usage(usage)
+        payload["usage"] = self.repair_usage(usage)
+        return Completion(payload, counts, finish)
 
     def stream(self, call: ChatCall) -> OpenAIStream:
         return OpenAIStream(call, self)
@@ -181,6 +190,10 @@ class OpenAI(Provider):
 
     def repair_response(self, payload: dict[str, Any]) -> None:
         """The same for an answer that was not streamed."""
+
+    def repair_usage(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """What the caller is shown of the provider's counts, after they were read."""
+        return usage
 
 
 def counted(call: ChatCall, produced: list[str]) -> Usage:

@@ -63,9 +63,11 @@ class OpenAICompatible(OpenAI):
                 call.pop("index", None)
             if choice.get("finish_reason") == "":
                 choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
-        usage = payload.get("usage")
-        if isinstance(usage, dict) and _excludes_reasoning(usage):
-            usage["completion_tokens"] += _reasoning(usage)
+
+    def repair_usage(self, usage: dict[str, Any]) -> dict[str, Any]:
+        if not _excludes_reasoning(usage):
+            return usage
+        return {**usage, "completion_tokens": usage["completion_tokens"] + _reasoning(usage)}
 
 
 def _move_reasoning(message: dict[str, Any]) -> None:

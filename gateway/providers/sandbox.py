@@ -80,6 +80,10 @@ class Sandbox(OpenAI):
         await asyncio.sleep(script.pause * len(script.words))
         return LocalAnswer(200, {"content-type": "application/json"}, [orjson.dumps(_whole(call, script))])
 
+    def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+        """A sandbox failure is the very answer that was asked for, so a 500 stays a 500."""
+        return errors.internal() if status == 500 else super().error(call, status, headers, body)
+
 
 def _echo(call: ChatCall) -> Script:
     return _limited(call, _reply(call))

@@ -1,0 +1,17 @@
+"""Background work of the registry. A task is a doorbell: it may ring twice."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from gateway import notices, registry
+
+
+@shared_task
+def warn_of_shutdowns() -> None:
+    notices.warn_of_shutdowns(registry.today())
+
+
+@shared_task
+def alert_of_vanished_models() -> None:
+    notices.alert_of_vanished()
