@@ -97,10 +97,10 @@ class Egress:
         try:
             async with asyncio.timeout(settings.GATEWAY_FIRST_BYTE_SECONDS):
                 response = await self._transport.handle_async_request(request)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise errors.upstream_timeout(f"{where} did not answer in time: {type(error).__name__}") from error
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
-            raise errors.upstream_unavailable(f"{where} could not be reached: {type(error).__name__}") from error
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+            if _timed_out(error):
+                raise errors.upstream_timeout(f"{where} did not answer in time: {type(error).__name__}") from error
+            raise errors.upstream_unavailable(f"{where} could not be reached: {_cause(error)}") from error
         answer = Answer(response, where=where, deadline=deadline)
         refusal = _unusable(answer, where)
         if refusal is not None:
@@ -119,3 +119,12 @@ def _unusable(answer: Answer, where: str) -> errors.ApiError | None:
     if answer.headers.get("content-encoding", "identity") != "identity":
         return errors.upstream_unavailable(f"{where} sent a compressed body that was not asked for")
     return None
+
+
+def _timed_out(error: BaseException) -> bool:
+    """Whether time ran out. The transport calls a refused connection a timeout too; what lies beneath knows better."""
+    return isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+
+
+def _cause(error: BaseException) -> str:
+    return type(error.__cause__ or error).__name__

@@ -187,7 +187,8 @@ def test_compatible_servers_are_mended() -> None:
         event(choices=[choice({"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]})]),
         event(choices=[choice({"tool_calls": [{"id": "b", "function": {"name": "g", "arguments": "{"}}]})]),
         event(choices=[choice({"tool_calls": [{"function": {"arguments": "}"}}]})]),
-        event(choices=[choice({}, "tool_calls")], usage={"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}),
+        event(choices=[choice({}, "tool_calls")], usage={"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+        ),
     )  # fmt: skip
     outcome = run(body, OpenAICompatible())
     streams.assert_well_formed(outcome.chunks, usage=True)
