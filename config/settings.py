@@ -1,6 +1,7 @@
 """All settings, read from the environment by `config.env` and by nobody else. Each is listed in docs/settings.md."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -149,11 +150,18 @@ TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", [])  # addresses or networks whos
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+_COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()  # an image has them; a checkout serves them where they lie
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _COLLECTED or "collectstatic" in sys.argv
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
+WHITENOISE_USE_FINDERS = not _COLLECTED
+if not _COLLECTED:
+    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 TIME_ZONE = "UTC"

@@ -87,6 +87,7 @@ class Limiter:
         self._local = LocalLimiter(workers=workers)
         self._batcher: Batcher[tuple[int, int], Verdict] = Batcher(self._ask)
         self._sha = ""
+        self._away = False
         self._closed_until = 0.0
 
     async def take(self, api_key_id: int, limit: int) -> Verdict:
@@ -94,12 +95,17 @@ class Limiter:
         if time.monotonic() < self._closed_until:
             return self._local.take(api_key_id, limit)
         try:
-            return await self._batcher.submit((api_key_id, limit))
+            verdict = await self._batcher.submit((api_key_id, limit))
         except (RedisError, OSError, TimeoutError) as error:
-            if time.monotonic() >= self._closed_until:
+            if not self._away:
                 log.warning("Valkey does not answer; limits are kept by each worker: %s", type(error).__name__)
+            self._away = True
             self._closed_until = time.monotonic() + OPEN_SECONDS
             return self._local.take(api_key_id, limit)
+        if self._away:
+            log.warning("Valkey answers again; limits are exact")
+            self._away = False
+        return verdict
 
     async def _ask(self, items: list[tuple[int, int]]) -> Sequence[Verdict]:
         async with asyncio.timeout(TIMEOUT_SECONDS):
