@@ -1,0 +1,33 @@
+"""Units of money: dollars for people, nano-dollars (bigint) for the ledger, pico-dollars for the price of one token.
+
+A price of $1 for a million tokens is exactly 1,000,000 pico-dollars a token, so that every price with up to six
+decimals is a whole number of them. Costs are summed in pico-dollars and rounded up to nano-dollars once a request.
+Nothing here is a float.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+NANO = 10**9
+PICO_PER_NANO = 1000
+PICO_PER_DOLLAR_A_MILLION = 10**6
+
+
+def pico_per_token(dollars_per_million: Decimal) -> int:
+    """A token's price. Raises `ValueError` for a price with more than six decimals or below zero."""
+    pico = dollars_per_million * PICO_PER_DOLLAR_A_MILLION
+    if pico != pico.to_integral_value() or pico < 0:
+        raise ValueError(f"{dollars_per_million} is not a price: use dollars with at most six decimals, not negative.")
+    return int(pico)
+
+
+def nano_from_pico(pico: int) -> int:
+    """Rounded up: what is charged never falls short of what it cost."""
+    return -(-pico // PICO_PER_NANO)
+
+
+def dollars(nano: int) -> str:
+    """The exact amount as text, with at least two decimals: `0.000842`, `12.50`, `-3.00`."""
+    sign, whole, fraction = "-" if nano < 0 else "", abs(nano) // NANO, f"{abs(nano) % NANO:09d}"
+    return f"{sign}{whole}.{fraction.rstrip('0').ljust(2, '0')}"
