@@ -1,1 +1,1 @@
-"""Putting chat completions into other vendors' words and back. Pure functions of dicts; `gateway.providers` calls them."""
+"""Chat completions in other vendors' words, and back. Pure functions of dicts; `gateway.providers` calls them."""

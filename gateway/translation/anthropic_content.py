@@ -76,7 +76,7 @@ def _parts(content: object, at: str) -> list[tuple[Mapping[str, Any], str]]:
         return [({"type": "text", "text": content}, at)]
     if not isinstance(content, list):
         raise errors.invalid(f"'{at}' must be a string or a list of content parts.", param=at)
-    found = []
+    found: list[tuple[Mapping[str, Any], str]] = []
     for position, part in enumerate(content):
         where = f"{at}[{position}]"
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):

@@ -35,7 +35,7 @@ class Conversation:
     @property
     def breaks_thinking(self) -> bool:
         """Whether Anthropic would miss thinking blocks in front of the last assistant turn's tool calls."""
-        last = next((m["content"] for m in reversed(self.messages) if m["role"] == "assistant"), [])
+        last: list[Block] = next((m["content"] for m in reversed(self.messages) if m["role"] == "assistant"), [])
         return any(block["type"] == "tool_use" for block in last) and "thinking" not in last[0]["type"]
 
 
@@ -239,18 +239,23 @@ class _Walk:
 
 def thinking_blocks(message: Mapping[str, Any]) -> list[Block]:
     """The signed thoughts that the caller sent back, as they were. What has no signature is of no use upstream."""
-    found = []
-    for block in message.get("thinking_blocks") or ():
-        if isinstance(block, dict):
-            found.append(_thought(block.get("type"), block.get("thinking"), block.get("signature"), block.get("data")))
+    found = [
+        _thought(block.get("type"), block.get("thinking"), block.get("signature"), block.get("data"))
+        for block in _objects(message.get("thinking_blocks"))
+    ]
     if not found:
-        for detail in message.get("reasoning_details") or ():
-            if isinstance(detail, dict) and str(detail.get("format") or "anthropic").startswith("anthropic"):
-                kind = {"reasoning.text": "thinking", "reasoning.encrypted": "redacted_thinking"}.get(
-                    str(detail.get("type"))
-                )
+        for detail in _objects(message.get("reasoning_details")):
+            if str(detail.get("format") or "anthropic").startswith("anthropic"):
+                kind = _DETAILS.get(str(detail.get("type")))
                 found.append(_thought(kind, detail.get("text"), detail.get("signature"), detail.get("data")))
     return [block for block in found if block is not None]
+
+
+_DETAILS = {"reasoning.text": "thinking", "reasoning.encrypted": "redacted_thinking"}
+
+
+def _objects(entries: object) -> list[dict[str, Any]]:
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def _thought(kind: object, text: object, signature: object, data: object) -> Block | None:

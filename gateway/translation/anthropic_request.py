@@ -1,0 +1,131 @@
+"""A chat completion request as the body of Anthropic's `/v1/messages`.
+
+The body is built from nothing: what Anthropic has no word for is left out, because it refuses what it does not know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from gateway import errors
+from gateway.providers.base import ChatCall
+from gateway.translation.anthropic_capabilities import Capabilities
+from gateway.translation.anthropic_messages import Conversation, converse
+from gateway.translation.anthropic_names import Reading
+from gateway.translation.anthropic_reasoning import reasoning
+from gateway.translation.anthropic_schema import AT, reduced
+from gateway.translation.anthropic_tools import toolset
+
+DEFAULT_MAX_TOKENS = 8192
+ONLY_JSON = "Answer with one JSON object and nothing else: no other text around it and no code fence."
+
+
+def message_request(call: ChatCall) -> dict[str, Any]:
+    """Raises `ApiError` (400, with `param`) for what this model cannot be asked."""
+    body, takes = call.body, Capabilities.of(call.target.capabilities)
+    _check_answerable(body)
+    reading = Reading.of(call, takes)
+    conversation = converse(body["messages"], takes=takes, names=reading.names, options=call.target.options)
+    tools = toolset(call, takes=takes, reading=reading, in_history=conversation.tool_names)
+    max_tokens = _max_tokens(call)
+    may_think = not (tools.forced or conversation.prefilled or conversation.breaks_thinking)
+    thought = reasoning(body, takes=takes, max_tokens=max_tokens, may_think=may_think)
+    answer_format = _answer_format(body, takes)
+    made: dict[str, Any] = {
+        "model": call.target.upstream_model,
+        "max_tokens": max_tokens,
+        "system": _system(body, conversation),
+        "messages": conversation.messages,
+        "tools": tools.tools,
+        "tool_choice": tools.choice,
+        "thinking": thought.thinking,
+        "output_config": _present({"effort": thought.effort, "format": answer_format}),
+        "stop_sequences": _stop_sequences(body.get("stop")),
+        "metadata": _metadata(call),
+        "cache_control": body["cache_control"] if isinstance(body.get("cache_control"), dict) else None,
+        "stream": call.streaming or None,
+        **_sampling(body, takes, thinking=thought.thinking is not None),
+    }
+    return _present(made)
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
+
+
+def _check_answerable(body: Mapping[str, Any]) -> None:
+    if body.get("n") not in {None, 1}:
+        raise errors.invalid(
+            "'n' must be 1: this model gives one answer a request.", param="n", code="unsupported_value"
+        )
+    modalities = body.get("modalities")
+    if body.get("audio") is not None or (isinstance(modalities, list) and "audio" in modalities):
+        raise errors.invalid(
+            "'modalities' must be [\"text\"]: this model does not speak.", param="modalities", code="unsupported_value"
+        )
+
+
+def _max_tokens(call: ChatCall) -> int:
+    most = call.target.max_output_tokens
+    for param in ("max_completion_tokens", "max_tokens"):
+        asked = call.body.get(param)
+        if asked is None:
+            continue
+        if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
+            raise errors.invalid(f"'{param}' must be a whole number of at least 1.", param=param)
+        return min(asked, most) if most else asked
+    return most or DEFAULT_MAX_TOKENS
+
+
+def _system(body: Mapping[str, Any], conversation: Conversation) -> list[dict[str, Any]]:
+    wanted = body.get("response_format") or {}
+    extra = [{"type": "text", "text": ONLY_JSON}] if wanted.get("type") == "json_object" else []
+    return conversation.system + extra
+
+
+def _answer_format(body: Mapping[str, Any], takes: Capabilities) -> dict[str, Any] | None:
+    wanted = body.get("response_format") or {}
+    kind = wanted.get("type", "text")
+    if kind not in ("text", "json_object", "json_schema"):
+        raise errors.invalid(
+            "'response_format.type' must be text, json_object or json_schema.", param="response_format.type"
+        )
+    if kind != "json_schema":
+        return None
+    described = wanted.get("json_schema")
+    schema = described.get("schema") if isinstance(described, dict) else None
+    if not isinstance(schema, dict):
+        raise errors.invalid(f"'{AT}' must be a JSON schema.", param=AT)
+    return {"type": "json_schema", "schema": reduced(schema)} if takes.json_schema else None
+
+
+def _stop_sequences(stop: object) -> list[str]:
+    given = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
+    return [text for text in given if isinstance(text, str) and text.strip()]  # blank ones are refused
+
+
+def _sampling(body: Mapping[str, Any], takes: Capabilities, *, thinking: bool) -> dict[str, Any]:
+    if takes.sampling == "none" or thinking:
+        return {}
+    found = {name: body[name] for name in ("temperature", "top_p", "top_k") if _is_number(body.get(name))}
+    if "temperature" in found:
+        found["temperature"] = min(found["temperature"], 1)  # OpenAI's scale ends at 2
+        if takes.sampling == "one":
+            found.pop("top_p", None)
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _metadata(call: ChatCall) -> dict[str, str] | None:
+    """A pseudonym of the end user. Keyed, so that an e-mail address cannot be guessed from it."""
+    user = call.body.get("safety_identifier") or call.body.get("user")
+    if not isinstance(user, str) or not user:
+        return None
+    key = (call.target.credential or "").encode()
+    return {"user_id": hmac.new(key, user.encode(), hashlib.sha256).hexdigest()}
