@@ -162,6 +162,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not _COLLECTED
 if not _COLLECTED:
     warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 TIME_ZONE = "UTC"
