@@ -33,8 +33,8 @@ class Anthropic(Provider):
             headers["x-api-key"] = call.target.credential
         if _names_a_stored_file(body):
             headers["anthropic-beta"] = FILES_BETA
-        base_url = call.target.base_url or self.default_base_url
-        return Outbound(url=f"{base_url.rstrip('/')}/v1/messages", headers=headers, body=orjson.dumps(body))
+        base_url = (call.target.base_url or self.default_base_url).rstrip("/").removesuffix("/v1")
+        return Outbound(url=f"{base_url}/v1/messages", headers=headers, body=orjson.dumps(body))
 
     def response(self, call: ChatCall, body: bytes) -> Completion:
         return completion(call, body)
