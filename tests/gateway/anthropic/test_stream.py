@@ -1,0 +1,383 @@
+"""Anthropic's stream, event by event, as the chunks that OpenAI's clients expect."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from openai.lib.streaming.chat._completions import ChatCompletionStreamState
+from openai.types.chat import ChatCompletionChunk
+
+from billing.usage import Usage
+from gateway.providers.anthropic import Anthropic
+from gateway.sse import Event as SseEvent
+from tests.gateway import streams
+from tests.gateway.anthropic.events import PING, Event, closed, delta, ended, opened, start, text, thinking, tool, wire
+from tests.gateway.anthropic.rules import OLD, USER
+
+
+def run(*events: Event, usage: bool = False, asked: dict[str, Any] | None = None, **target: Any) -> streams.Outcome:
+    call = streams.call({"messages": [USER], "stream": True, **(asked or {})}, kind="anthropic", usage=usage, **target)
+    return streams.run(Anthropic(), call, [wire(events)])
+
+
+def chunks(*events: Event, usage: bool = False, **fields: Any) -> list[dict[str, Any]]:
+    """The chunks of a stream that ended well, valid by the invariants and by OpenAI's own client."""
+    outcome = run(*events, usage=usage, **fields)
+    assert outcome.error is None
+    streams.assert_well_formed(outcome.chunks, usage=usage)
+    state = ChatCompletionStreamState()
+    for chunk in outcome.chunks:
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    return outcome.chunks
+
+
+def deltas(*events: Event, **fields: Any) -> list[dict[str, Any]]:
+    """What the chunks between the role and the finish say."""
+    first, *between, last = [chunk["choices"][0] for chunk in chunks(*events, **fields)]
+    assert first["delta"] == {"role": "assistant", "content": "", "refusal": None}
+    assert last["delta"] == {}
+    assert all(choice["finish_reason"] is None for choice in (first, *between))
+    return [choice["delta"] for choice in between]
+
+
+def test_the_frame_of_a_chunk() -> None:
+    head = {
+        "id": "chatcmpl-0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000",
+        "object": "chat.completion.chunk",
+        "created": 1_800_000_000,
+        "model": "public-model",
+        "system_fingerprint": None,
+    }
+    role, said, finish = chunks(start(), *text(0, "hi"), *ended())
+    frame = {"index": 0, "logprobs": None, "finish_reason": None}
+    assert role == {**head, "choices": [{**frame, "delta": {"role": "assistant", "content": "", "refusal": None}}]}
+    assert said == {**head, "choices": [{**frame, "delta": {"content": "hi"}}]}
+    assert finish == {**head, "choices": [{**frame, "delta": {}, "finish_reason": "stop"}]}
+
+
+def test_text_is_passed_on_piece_by_piece() -> None:
+    made = deltas(start(), PING, *text(0, "Grüße ", "", '"\n'), PING, *text(1, "🙂"), *ended())
+    assert made == [{"content": "Grüße "}, {"content": '"\n'}, {"content": "🙂"}]
+
+
+def test_text_in_the_start_of_a_block_is_not_lost() -> None:
+    assert deltas(start(), opened(0, "text", text="a"), delta(0, "text", text="b"), closed(0), *ended()) == [
+        {"content": "a"},
+        {"content": "b"},
+    ]
+
+
+def test_calls_are_counted_from_zero_whatever_their_blocks_are() -> None:
+    made = deltas(
+        start(), *text(0, "so"), *tool(1, '{"a"', ":1}"), *text(2, "and"), *tool(3, "{}", name="b"), *ended("tool_use")
+    )
+    function = {"name": "look", "arguments": ""}
+    assert made == [
+        {"content": "so"},
+        {"tool_calls": [{"index": 0, "id": "toolu_1", "type": "function", "function": function}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
+        {"content": "and"},
+        {"tool_calls": [{"index": 1, "id": "toolu_3", "type": "function", "function": {**function, "name": "b"}}]},
+        {"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]},
+    ]
+
+
+def test_interleaved_calls_keep_their_arguments_apart() -> None:
+    made = chunks(
+        start(),
+        opened(0, "tool_use", id="a", name="a", input={}),
+        opened(1, "tool_use", id="b", name="b", input={}),
+        delta(0, "input_json", partial_json='{"a":'),
+        delta(1, "input_json", partial_json='{"b":'),
+        delta(0, "input_json", partial_json="1}"),
+        delta(1, "input_json", partial_json="2}"),
+        closed(1),
+        closed(0),
+        *ended("tool_use"),
+    )
+    assert arguments(made) == {0: '{"a":1}', 1: '{"b":2}'}
+
+
+def arguments(made: list[dict[str, Any]]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for chunk in made:
+        for choice in chunk["choices"]:
+            for call in choice["delta"].get("tool_calls") or ():
+                found[call["index"]] = found.get(call["index"], "") + call["function"].get("arguments", "")
+    return found
+
+
+@pytest.mark.parametrize("given", [{}, None])
+def test_a_call_without_arguments_is_an_empty_object(given: Any) -> None:
+    assert arguments(chunks(start(), *tool(0, input=given), *ended("tool_use"))) == {0: "{}"}
+
+
+def test_arguments_given_in_the_start_are_passed_on_once() -> None:
+    assert arguments(chunks(start(), *tool(0, input={"a": 1}), *ended("tool_use"))) == {0: '{"a":1}'}
+    assert arguments(chunks(start(), *tool(0, '{"a":1}', input={"a": 1}), *ended("tool_use"))) == {0: '{"a":1}'}
+
+
+def test_a_block_that_was_never_closed_is_closed_with_the_message() -> None:
+    assert arguments(chunks(start(), *tool(0)[:-1], *ended("tool_use"))) == {0: "{}"}
+
+
+def test_a_renamed_tool_comes_back_under_the_callers_name() -> None:
+    asked = {"tools": [{"type": "function", "function": {"name": "a.b"}}]}
+    made = deltas(start(), *tool(0, "{}", name="a_b"), *ended("tool_use"), asked=asked)
+    assert made[0]["tool_calls"][0]["function"]["name"] == "a.b"
+
+
+def test_thoughts_are_shown_as_they_come_and_once_more_whole_with_an_index() -> None:
+    made = deltas(
+        start(),
+        *thinking(0, "hm ", "so"),
+        opened(1, "redacted_thinking", data="xyz"),
+        closed(1),
+        *text(2, "a"),
+        *thinking(3, "and", signature=""),
+        *ended(),
+    )
+    assert made == [
+        {"reasoning_content": "hm "},
+        {"reasoning_content": "so"},
+        {"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "hm so", "signature": "sig"}]},
+        {"thinking_blocks": [{"index": 1, "type": "redacted_thinking", "data": "xyz"}]},
+        {"content": "a"},
+        {"reasoning_content": "and"},
+    ]
+
+
+def test_thoughts_in_the_start_of_a_block_are_not_lost() -> None:
+    made = deltas(start(), opened(0, "thinking", thinking="hm", signature="s"), closed(0), *ended())
+    assert made == [
+        {"reasoning_content": "hm"},
+        {"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "hm", "signature": "s"}]},
+    ]
+
+
+def test_tools_that_run_at_the_provider_are_not_shown_as_calls() -> None:
+    made = deltas(
+        start(),
+        *tool(0, '{"query":"x"}', kind="server_tool_use", name="web_search"),
+        opened(1, "web_search_tool_result", tool_use_id="x", content=[]),
+        closed(1),
+        *text(2, "a"),
+        *ended(),
+    )
+    assert made == [{"content": "a"}]
+
+
+def test_what_is_newer_than_this_code_is_passed_over() -> None:
+    made = deltas(
+        {"type": "brand_new"},
+        start(),
+        opened(0, "text", text=""),
+        delta(0, "citations", citation={"url": "x"}),
+        delta(0, "brand_new", x=1),
+        delta(9, "input_json", partial_json="{"),
+        closed(9),
+        *text(0, "a"),
+        *ended(),
+    )
+    assert made == [{"content": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("stop", "finish"),
+    [
+        ("end_turn", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("refusal", "content_filter"),
+        ("something_new", "stop"),
+        (None, "stop"),
+    ],
+)
+def test_stop_reasons(stop: str | None, finish: str) -> None:
+    outcome = run(start(), *ended(stop))
+    assert outcome.chunks[-1]["choices"][0]["finish_reason"] == finish
+    assert outcome.translator is not None
+    assert outcome.translator.finish_reason == finish
+
+
+def test_a_refusal_without_content_says_why_before_the_end() -> None:
+    details = {"type": "refusal", "explanation": "Not this."}
+    outcome = run(start(), *ended("refusal", stop_details=details))
+    assert [chunk["choices"][0]["delta"] for chunk in outcome.chunks[1:]] == [{"refusal": "Not this."}, {}]
+
+
+LEGACY = {"functions": [{"name": "look"}]}
+
+
+def test_a_caller_of_legacy_functions_is_answered_in_kind_with_the_first_call() -> None:
+    made = deltas(start(), *tool(0, '{"a":', "1}"), *tool(1, "{}", name="b"), *ended("tool_use"), asked=LEGACY)
+    assert made == [
+        {"function_call": {"name": "look", "arguments": ""}},
+        {"function_call": {"arguments": '{"a":'}},
+        {"function_call": {"arguments": "1}"}},
+    ]
+    outcome = run(start(), *tool(0), *ended("tool_use"), asked=LEGACY)
+    assert outcome.chunks[-1]["choices"][0]["finish_reason"] == "function_call"
+
+
+SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}}
+
+
+@pytest.mark.parametrize("parts", [('{"a":', "1}"), ()])
+def test_the_answer_tools_arguments_are_the_content(parts: tuple[str, ...]) -> None:
+    made = chunks(start(), *tool(0, *parts, name="json_answer"), *ended("tool_use"), asked=SCHEMA, capabilities=OLD)
+    assert streams.text(made) == ("".join(parts) or "{}")
+    assert made[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def used(*events: Event) -> Usage | None:
+    outcome = run(*events)
+    assert outcome.translator is not None
+    return outcome.translator.usage
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "usage"),
+    [
+        ({"input_tokens": 10, "output_tokens": 1}, {"output_tokens": 5}, Usage(input=10, output=5)),
+        ({"input_tokens": 43, "output_tokens": 1}, {"input_tokens": 61, "output_tokens": 2}, Usage(input=61, output=2)),
+        (
+            {"input_tokens": 10, "cache_read_input_tokens": 4, "output_tokens": 1},
+            {"input_tokens": 10, "cache_read_input_tokens": 4, "output_tokens": 5},
+            Usage(input=10, cache_read=4, output=5),
+        ),
+        (
+            {"input_tokens": 10, "cache_read_input_tokens": 4, "output_tokens": 1},
+            {"input_tokens": None, "cache_read_input_tokens": None, "output_tokens": 5},
+            Usage(input=10, cache_read=4, output=5),
+        ),
+        ({}, {"input_tokens": 3, "output_tokens": 5}, Usage(input=3, output=5)),
+    ],
+)
+def test_counts_are_replaced_and_never_added(first: dict[str, Any], last: dict[str, Any], usage: Usage) -> None:
+    assert used(start(first), *text(0, "a"), *ended(usage=last)) == usage
+
+
+def test_the_usage_chunk_comes_last_and_only_when_asked_for() -> None:
+    made = chunks(start(), *text(0, "a"), *ended(), usage=True)
+    assert made[-1]["usage"] == Usage(input=10, output=5).to_openai()
+    assert not any("usage" in chunk for chunk in chunks(start(), *text(0, "a"), *ended()))
+
+
+def test_a_server_that_gives_no_counts_is_counted_for() -> None:
+    begun = start()
+    del begun["message"]["usage"]
+    finish = ended()
+    del finish[0]["usage"]
+    outcome = run(begun, *text(0, "a word or two"), *finish, usage=True)
+    assert outcome.chunks[-1]["usage"]["completion_tokens"] > 0
+    assert outcome.translator is not None
+    assert outcome.translator.usage is None
+
+
+def test_what_was_produced_is_known_for_counting() -> None:
+    outcome = run(start(), *thinking(0, "hm"), *text(1, "a"), *tool(2, '{"b":1}'))
+    assert outcome.translator is not None
+    assert "".join(outcome.translator.produced) == 'hmalook{"b":1}'
+    assert outcome.translator.usage == Usage(input=10, output=1)
+
+
+WHOLE = [start(), *text(0, "a"), *tool(1, '{"b":', "1}"), *ended("tool_use")]
+
+
+@pytest.mark.parametrize("kept", range(len(WHOLE)))
+def test_a_stream_that_is_cut_anywhere_is_never_a_finished_answer(kept: int) -> None:
+    outcome = run(*WHOLE[:kept])
+    assert outcome.error is not None
+    assert (outcome.error.status, outcome.error.code) == (502, "upstream_incomplete")
+    assert all(chunk["choices"][0]["finish_reason"] is None for chunk in outcome.chunks)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        text(0, "a"),
+        [*ended()],
+        [start(), *text(0, "a"), start(message_id="msg_2")],
+    ],
+)
+def test_a_stream_out_of_order_is_an_error(events: list[Event]) -> None:
+    outcome = run(*events)
+    assert outcome.error is not None
+    assert outcome.error.code == "upstream_unavailable"
+
+
+def test_a_start_that_comes_twice_counts_once() -> None:
+    assert deltas(start(), start(), *text(0, "a"), *ended()) == [{"content": "a"}]
+
+
+def test_nothing_follows_the_end() -> None:
+    made = chunks(start(), *text(0, "a"), *ended(), *text(1, "b"), *ended(), usage=True)
+    assert streams.text(made) == "a"
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"null", b'"x"'])
+def test_an_event_that_is_not_an_object_is_a_502(data: bytes) -> None:
+    call = streams.call({"messages": [USER], "stream": True}, kind="anthropic")
+    outcome = streams.run(Anthropic(), call, [wire([start()]) + b"data: " + data + b"\n\n"])
+    assert outcome.error is not None
+    assert outcome.error.code == "upstream_unavailable"
+
+
+def test_a_proxys_event_without_type_goes_by_its_name() -> None:
+    bare = [{key: value for key, value in event.items() if key != "type"} for event in WHOLE]
+    body = b"".join(
+        b"event: " + event["type"].encode() + b"\ndata: " + json.dumps(stripped).encode() + b"\n\n"
+        for event, stripped in zip(WHOLE, bare, strict=True)
+    )
+    call = streams.call({"messages": [USER], "stream": True}, kind="anthropic", usage=False)
+    assert streams.run(Anthropic(), call, [body]).chunks == chunks(*WHOLE)
+
+
+EVERYTHING = [start(), PING, *thinking(0, "hm"), *text(1, "Grüße 🙂"), *tool(2, '{"ä":', "1}"), *ended("tool_use")]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_the_answer_does_not_depend_on_where_the_bytes_are_cut(newline: str) -> None:
+    body = wire(EVERYTHING, newline)
+    call = streams.call({"messages": [USER], "stream": True}, kind="anthropic")
+    whole = streams.run(Anthropic(), call, [body]).chunks
+    streams.assert_well_formed(whole, usage=True)
+    assert streams.run(Anthropic(), call, [body[at : at + 1] for at in range(len(body))]).chunks == whole
+    for at in range(len(body)):
+        assert streams.run(Anthropic(), call, [body[:at], body[at:]]).chunks == whole
+
+
+def test_the_stream_and_the_whole_answer_say_the_same() -> None:
+    call = streams.call({"messages": [USER], "stream": True}, kind="anthropic")
+    made = streams.run(Anthropic(), call, [wire(EVERYTHING)]).chunks
+    content = [
+        {"type": "thinking", "thinking": "hm", "signature": "sig"},
+        {"type": "text", "text": "Grüße 🙂"},
+        {"type": "tool_use", "id": "toolu_2", "name": "look", "input": {"ä": 1}},
+    ]
+    counts = {"input_tokens": 10, "output_tokens": 5}
+    answer = {"content": content, "stop_reason": "tool_use", "usage": counts}
+    whole = Anthropic().response(call, json.dumps(answer).encode()).body
+    message = whole["choices"][0]["message"]
+    assert streams.text(made) == message["content"]
+    assert streams.text(made, "reasoning_content") == message["reasoning_content"]
+    assert arguments(made) == {0: message["tool_calls"][0]["function"]["arguments"]}
+    assert made[-2]["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"]
+    assert made[-1]["usage"] == whole["usage"]
+
+
+def test_text_is_translated_fast_enough_for_hundreds_of_streams() -> None:
+    """12,000 events a second is the aim; the limit here is far below it, so that a busy machine does not fail."""
+    call = streams.call({"messages": [USER], "stream": True}, kind="anthropic")
+    stream = Anthropic().stream(call)
+    stream.feed(SseEvent("message_start", json.dumps(start()).encode()))
+    event = SseEvent("content_block_delta", json.dumps(delta(0, "text", text=" a few words")).encode())
+    began = time.process_time()
+    for _ in range(12_000):
+        stream.feed(event)
+    assert time.process_time() - began < 2
