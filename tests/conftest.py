@@ -1,0 +1,62 @@
+"""The cast. Alice owns Acme, Bob works there, and Charlie is the stranger who must see nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+
+from accounts.models import ApiKey, Membership, Organization, User
+from tests.factories import make_key, make_organization, make_user
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """The owner of Acme."""
+    return make_user("alice@acme.example", name="Alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """A developer at Acme."""
+    return make_user("bob@acme.example", name="Bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger, with an organisation of his own."""
+    user = make_user("charlie@stranger.example", name="Charlie")
+    make_organization("stranger", owner=user)
+    return user
+
+
+@pytest.fixture
+def organization(alice: User, bob: User) -> Organization:
+    """Acme."""
+    return make_organization("acme", name="Acme", owner=alice, members={bob: Membership.Role.DEVELOPER})
+
+
+@pytest.fixture
+def issued(organization: Organization, bob: User) -> tuple[ApiKey, str]:
+    """A key of Acme that Bob holds, and its secret."""
+    return make_key(organization, name="production", owner=bob)
+
+
+@pytest.fixture
+def key(issued: tuple[ApiKey, str]) -> ApiKey:
+    return issued[0]
+
+
+@pytest.fixture
+def secret(issued: tuple[ApiKey, str]) -> str:
+    return issued[1]
+
+
+@pytest.fixture
+def valkey() -> Iterator[redis.Redis]:
+    """This worker's own Valkey database, empty."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
