@@ -41,6 +41,7 @@ class Exchange:
         self.status = 0
         self.headers: dict[str, str] = {}  # on whatever the answer turns out to be
         self._send = send
+        self._streaming = False
 
     @property
     def shown_id(self) -> str:
@@ -56,8 +57,7 @@ class Exchange:
             await self._refuse(error)
         except Exception:  # the last resort of the process: logged whole, told as nothing
             log.exception("a request failed for a reason of our own", extra={"request_id": self.shown_id})
-            if not self.status:
-                await self._refuse(errors.internal())
+            await self._admit_failure()
         finally:
             self._log_line()
 
@@ -117,6 +117,7 @@ class Exchange:
 
     async def _write_stream(self, response: EventStreamResponse) -> None:
         async with aclosing(response.stream):
+            self._streaming = True
             await self._start(response.status_code, dict(response.headers))
             heartbeat = asyncio.create_task(self._keep_alive())
             try:
@@ -140,6 +141,13 @@ class Exchange:
         if error.hint:
             log.warning("%s: %s", error.code, error.hint, extra={"request_id": self.shown_id})
         await self._write(error.status, {"content-type": "application/json", **error.headers}, error.body())
+
+    async def _admit_failure(self) -> None:
+        """A 500, or, when a stream has begun, an error event: never an answer that looks finished."""
+        if not self.status:
+            await self._refuse(errors.internal())
+        elif self._streaming:
+            await self._body(b"data: " + errors.internal().body() + b"\n\n", more=False)
 
     async def _start(self, status: int, headers: dict[str, str]) -> None:
         self.status = status

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def _names_tests(arguments: Sequence[str]) -> bool:
     return any("::" in argument for argument in arguments)
 
 
-def _with_servers(runs: Sequence[Sequence[str]], before=None) -> int:  # type: ignore[no-untyped-def]
+def _with_servers(runs: Sequence[Sequence[str]], before: Callable[[dict[str, str]], list[str]] | None = None) -> int:
     given = dict(os.environ)
     with ExitStack() as stack:
         try:

@@ -68,7 +68,7 @@ class State:
                 holder = os.pread(descriptor, 200, 0).decode().strip()
                 raise StackError(f"This checkout is in use already: {holder}. Stop that first.") from None
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{purpose}, pid {os.getpid()}".encode(), 0)
+            os.pwrite(descriptor, f"{purpose} (pid {os.getpid()})".encode(), 0)
             yield
         finally:
             os.close(descriptor)

@@ -9,7 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.stack import banner, environment, local_model, once
@@ -28,16 +29,17 @@ class Plan:
     env: dict[str, str]
     model_port: int | None
     public_url: str
+    made: dict[str, str] = field(default_factory=dict)
 
 
 def run(*, once_only: bool, with_model: bool) -> int:
     state = State()
-    with state.locked("./dev up"), Supervisor() as supervisor:
+    with state.locked(_purpose(state)), Supervisor() as supervisor:
         try:
             plan = _bring_up(supervisor, state, with_model=with_model)
             if once_only:
                 return once.run(plan.port, plan.env, DEMO_MODEL if plan.model_port else "sandbox/echo")
-            banner.show(plan.public_url, _seed(plan.env), DEMO_MODEL if plan.model_port else "sandbox/echo")
+            banner.show(plan.public_url, plan.made, DEMO_MODEL if plan.model_port else "sandbox/echo")
             supervisor.watch()
         except Stopped:
             print("\nStopping ...", flush=True)
@@ -45,6 +47,12 @@ def run(*, once_only: bool, with_model: bool) -> int:
             print(f"\n{error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _purpose(state: State) -> str:
+    """What a second `up` is told."""
+    port = state.known_port("gateway") or GATEWAY_PORT
+    return f"./dev up serves http://127.0.0.1:{port}/"
 
 
 def _bring_up(supervisor: Supervisor, state: State, *, with_model: bool) -> Plan:
@@ -57,10 +65,8 @@ def _bring_up(supervisor: Supervisor, state: State, *, with_model: bool) -> Plan
     plan = _plan(state, where, given, with_model=with_model)
     if plan.model_port:
         supervisor.start(_model(state, plan.model_port), wait=False)
-    with banner.step("Database tables"):
-        _manage(plan.env, "migrate", "--verbosity=0")
-    with banner.step("Models"):
-        _manage(plan.env, "sync_registry", str(ROOT / "gateway" / "registry.toml"))
+    with banner.step("Tables and models"):
+        plan.made.update(_prepare(plan.env))
     with banner.step("Gateway"):
         supervisor.start(_gateway(state, plan))
     with banner.step("Background workers"):
@@ -89,17 +95,13 @@ def _plan(state: State, where: environment.Addresses, given: dict[str, str], *, 
     return Plan(port, env, model_port, env["PUBLIC_URL"])
 
 
-def _manage(env: dict[str, str], *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-    )
+def _prepare(env: dict[str, str]) -> dict[str, str]:
+    """Tables, models, and on the first start a staff user and a key: what `seed_demo` tells of them."""
+    command = [sys.executable, "-m", "config.stack.prepare"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise StackError(f"manage.py {command[0]} failed:\n{done.stderr.strip()[-2000:]}")
-    return done.stdout
-
-
-def _seed(env: dict[str, str]) -> dict[str, str]:
-    made: dict[str, str] = json.loads(_manage(env, "seed_demo").splitlines()[-1])
+        raise StackError(f"The database could not be prepared:\n{done.stderr.strip()[-2000:]}")
+    made: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return made
 
 
@@ -162,7 +164,7 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _after(seconds: float):  # type: ignore[no-untyped-def]
+def _after(seconds: float) -> Callable[[], bool]:
     """Ready when it has lived this long: Celery has no health check that is quicker than its own start."""
     until = time.monotonic() + seconds
     return lambda: time.monotonic() >= until
