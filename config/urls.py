@@ -5,5 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("gateway.urls")),
+    path("", include("gateway.pages_urls")),
+    path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
 ]
