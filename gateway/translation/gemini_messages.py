@@ -132,13 +132,12 @@ class _Walk:
         return found
 
     def _call(self, function: Mapping[str, Any], given_id: str | None, signature: str | None, *, at: str) -> _Call:
+        call_id = None if given_id is None else strip_signature(given_id)
         made = {"name": self._names.out(function["name"]), "args": _arguments(function.get("arguments"))}
-        part: Part = {"functionCall": made}
-        if given_id is not None:
-            made["id"] = strip_signature(given_id)
+        part: Part = {"functionCall": made if call_id is None else {"id": call_id, **made}}
         if signature is not None and self._takes.thinking != "none":
             part["thoughtSignature"] = signature
-        return _Call(made.get("id"), function["name"], part, at)
+        return _Call(call_id, function["name"], part, at)
 
     def _result(self, message: Mapping[str, Any], at: str) -> None:
         call = self._waiting(message, at)

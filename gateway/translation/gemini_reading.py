@@ -1,0 +1,146 @@
+"""What is common to reading Gemini's answers, whole or in a stream: JSON, parts, calls, reasons to stop."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway import errors
+from gateway.providers.base import ChatCall
+from gateway.translation.gemini_names import FunctionNames
+from gateway.translation.gemini_signatures import with_signature
+
+FINISH = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "MALFORMED_FUNCTION_CALL": "stop",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "LANGUAGE": "content_filter",
+    "OTHER": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "IMAGE_OTHER": "content_filter",
+    "NO_IMAGE": "content_filter",
+}
+UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises `ApiError` (502)."""
+    payloads = read_objects(data)
+    if len(payloads) != 1:
+        raise errors.upstream_unavailable(f"Gemini sent {len(payloads)} answers where one was asked for")
+    return payloads[0]
+
+
+def read_objects(data: bytes) -> list[dict[str, Any]]:
+    """The JSON object in an event, or several where a server sends its whole stream as a list."""
+    try:
+        payload = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise errors.upstream_unavailable("Gemini sent something that is not JSON") from error
+    payloads = payload if isinstance(payload, list) else [payload]
+    if not all(isinstance(one, dict) for one in payloads):
+        raise errors.upstream_unavailable("Gemini sent JSON that is not an object")
+    return payloads
+
+
+def candidates_in(payload: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The candidates by index. An index that is left out is 0, as everywhere in this format."""
+    candidates = payload.get("candidates")
+    listed = candidates if isinstance(candidates, list) else []
+    found = [candidate for candidate in listed if isinstance(candidate, dict)]
+    return [(index if isinstance(index := one.get("index"), int) else 0, one) for one in found]
+
+
+def parts_in(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+
+
+def blocked(payload: Mapping[str, Any]) -> str | None:
+    """Why the prompt was not answered at all, in Gemini's words; None when it was not refused."""
+    feedback = payload.get("promptFeedback")
+    if not isinstance(feedback, dict) or not feedback.get("blockReason"):
+        return None
+    return str(feedback.get("blockReasonMessage") or f"The prompt was blocked: {feedback['blockReason']}.")
+
+
+def finish_reason(reason: object, *, called: bool, legacy: bool) -> str:
+    """A value that strict clients know, for every reason there is. Gemini says STOP for function calls too."""
+    finish = FINISH.get(str(reason), "stop")
+    if finish == "stop" and called:
+        return "function_call" if legacy else "tool_calls"
+    return finish
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What must be known of a request to read its answer."""
+
+    request_id: str
+    names: FunctionNames
+    legacy: bool  # the caller speaks `functions` and `function_call`
+
+    @classmethod
+    def of(cls, call: ChatCall) -> Reading:
+        return cls(call.request_id, FunctionNames.of(call.body), call.legacy_functions)
+
+    def text(self, part: Mapping[str, Any]) -> tuple[str, str] | None:
+        """The words of a part and the field of a message they belong to. Other media and code that ran at Google
+        are not among them."""
+        text = part.get("text")
+        if not isinstance(text, str) or not text:
+            return None
+        return ("reasoning_content" if part.get("thought") is True else "content"), text
+
+    def call(self, part: Mapping[str, Any], *, choice: int, position: int) -> dict[str, Any] | None:
+        """The tool call of a part, whole. Gemini may leave the id out: then it is made from the request's, so that
+        the same answer has the same ids however it is read."""
+        made = part.get("functionCall")
+        if not isinstance(made, dict) or not isinstance(made.get("name"), str) or not made["name"]:
+            return None
+        given = made.get("id")
+        call_id = given if isinstance(given, str) and given else self._id(choice, position)
+        arguments = made.get("args")
+        function = {
+            "name": self.names.back(made["name"]),
+            "arguments": orjson.dumps(arguments if isinstance(arguments, dict) else {}).decode(),
+        }
+        return {
+            "id": with_signature(call_id, part.get("thoughtSignature")),
+            "type": "function",
+            "function": function,
+        }
+
+    def _id(self, choice: int, position: int) -> str:
+        digest = hashlib.sha256(f"{self.request_id}/{choice}/{position}".encode()).hexdigest()
+        return f"call_{digest[:24]}"
+
+
+def logprobs_of(candidate: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Gemini's log probabilities in OpenAI's shape, where it gave any."""
+    result = candidate.get("logprobsResult")
+    if not isinstance(result, dict) or not isinstance(result.get("chosenCandidates"), list):
+        return None
+    tops = result.get("topCandidates") or []
+    content = []
+    for position, chosen in enumerate(result["chosenCandidates"]):
+        top = tops[position].get("candidates") or [] if position < len(tops) else []
+        content.append({**_logprob(chosen), "top_logprobs": [_logprob(one) for one in top]})
+    return {"content": content, "refusal": None}
+
+
+def _logprob(token: Mapping[str, Any]) -> dict[str, Any]:
+    text = str(token.get("token") or "")
+    return {"token": text, "logprob": token.get("logProbability") or 0.0, "bytes": list(text.encode())}
