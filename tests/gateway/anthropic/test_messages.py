@@ -253,6 +253,16 @@ def test_legacy_calls_are_paired_by_name_with_the_most_recent_one() -> None:
     assert made[4][1] == [{"type": "tool_result", "tool_use_id": "call_legacy_2", "content": "2"}]
 
 
+def test_of_two_waiting_calls_of_one_name_the_later_is_answered_first() -> None:
+    called = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": ""}}
+    answers = [{"role": "function", "name": "f", "content": content} for content in ("1", "2")]
+    made = conversation(USER, called, called, *answers)
+    assert [(block["tool_use_id"], block["content"]) for block in made[2][1]] == [
+        ("call_legacy_2", "1"),
+        ("call_legacy_1", "2"),
+    ]
+
+
 def test_signed_thoughts_come_first_and_unchanged() -> None:
     thoughts = [
         {"index": 0, "type": "thinking", "thinking": "hm", "signature": "sig"},

@@ -108,3 +108,8 @@ def test_what_cannot_be_written_out_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(ApiError) as caught:
         reduced(schema)
     assert (caught.value.status, caught.value.param) == (400, AT)
+
+
+def test_a_schema_that_refers_to_itself_is_told_where() -> None:
+    with pytest.raises(ApiError, match="refers to itself at '#/\\$defs/A'"):
+        reduced({"$ref": "#/$defs/A", "$defs": {"A": {"items": {"$ref": "#/$defs/A"}}}})
