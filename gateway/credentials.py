@@ -1,20 +1,117 @@
-"""Providers' credentials: encrypted in the database, or named as environment variables by the registry.
+"""Providers' credentials: encrypted in the database, or named by the registry as a variable or a file.
 
 Stored as `KEYID:TOKEN`. The token holds the provider's slug beside the secret, so that a ciphertext moved to
-another row does not open there. CREDENTIAL_KEYS lists the keys, newest first.
+another row does not open there. CREDENTIAL_KEYS lists the keys, newest first: the first one encrypts, all of
+them decrypt. Secrets are opened for outbound calls only; the admin asks `source`, which opens nothing.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cache
+from pathlib import Path
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+FILE = "file:"  # a provider's `api_key_env` that begins so names a file instead of a variable
 
 
 class CredentialError(Exception):
-    """A stored credential cannot be used. Says why and what to do; never holds the secret."""
+    """A credential cannot be used. Says why and what to do; never holds the secret."""
+
+
+class Source(StrEnum):
+    """Where a provider's credential comes from."""
+
+    STORED = "stored"
+    ENVIRONMENT = "environment"
+    MISSING = "missing"
+    NOT_NEEDED = "not needed"
+
+
+def encrypt(slug: str, secret: str) -> str:
+    """`secret` as it is stored for the provider `slug`, under the newest key."""
+    key_id = newest_key_id()
+    token = _keys(settings.CREDENTIAL_KEYS)[key_id].encrypt(orjson.dumps({"p": slug, "v": secret}))
+    return f"{key_id}:{token.decode()}"
+
+
+def decrypt(slug: str, stored: str) -> str:
+    """The secret. Raises `CredentialError`."""
+    key_id, _, token = stored.partition(":")
+    fernet = _keys(settings.CREDENTIAL_KEYS).get(key_id)
+    if fernet is None:
+        raise CredentialError(
+            f"it was encrypted under key {key_id[:20]!r}, which is not in CREDENTIAL_KEYS. "
+            f"Put that key back, or set the credential again with: manage.py set_credential {slug}"
+        )
+    try:
+        plain = orjson.loads(fernet.decrypt(token))
+    except InvalidToken as error:
+        raise CredentialError(
+            f"it does not open under key {key_id}: it was changed, or the key was. "
+            f"Set it again with: manage.py set_credential {slug}"
+        ) from error
+    if plain["p"] != slug:
+        raise CredentialError(
+            f"it was set for the provider {plain['p']} and moved here. "
+            f"Set this one's own with: manage.py set_credential {slug}"
+        )
+    return str(plain["v"])
+
+
+def rotate(slug: str, stored: str) -> str:
+    """The same secret under the newest key; `stored` itself when it is there already. Raises `CredentialError`."""
+    secret = decrypt(slug, stored)
+    return stored if stored.partition(":")[0] == newest_key_id() else encrypt(slug, secret)
+
+
+def secret_for(*, slug: str, credential: str, api_key_env: str) -> str | None:
+    """The secret in the database if there is one, else that of the variable or file, else None.
+
+    Raises `CredentialError` for a secret that is there and cannot be had.
+    """
+    return decrypt(slug, credential) if credential else _outside(api_key_env)
+
+
+def source(*, credential: str, api_key_env: str, needed: bool) -> Source:
+    """Where `secret_for` would take it from, without opening what is stored."""
+    if credential:
+        return Source.STORED
+    try:
+        found = _outside(api_key_env)
+    except CredentialError:
+        found = None
+    if found:
+        return Source.ENVIRONMENT
+    return Source.MISSING if needed else Source.NOT_NEEDED
+
+
+def newest_key_id() -> str:
+    """The id of the key that encrypts."""
+    return next(iter(_keys(settings.CREDENTIAL_KEYS)))
+
+
+def _outside(name: str) -> str | None:
+    if not name:
+        return None
+    if name.startswith(FILE):
+        return _read(name.removeprefix(FILE))
+    try:
+        secret: str | None = settings.PROVIDER_SECRET(name)
+    except ImproperlyConfigured as error:  # NAME_FILE names a file that cannot be read
+        raise CredentialError(str(error)) from error
+    return secret
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise CredentialError(f"its file {path} cannot be read: {error.strerror}") from error
 
 
 @cache
@@ -29,32 +126,3 @@ def _keys(configured: str) -> dict[str, Fernet]:
                 "CREDENTIAL_KEYS must look like 2:KEY,1:KEY with Fernet keys, newest first."
             ) from error
     return keys
-
-
-def encrypt(slug: str, secret: str) -> str:
-    """`secret` as it is stored for the provider `slug`, under the newest key."""
-    key_id, fernet = next(iter(_keys(settings.CREDENTIAL_KEYS).items()))
-    return f"{key_id}:{fernet.encrypt(orjson.dumps({'p': slug, 'v': secret})).decode()}"
-
-
-def decrypt(slug: str, stored: str) -> str:
-    """The secret. Raises `CredentialError`."""
-    key_id, _, token = stored.partition(":")
-    fernet = _keys(settings.CREDENTIAL_KEYS).get(key_id)
-    if fernet is None:
-        raise CredentialError(f"it was encrypted under key {key_id}, which is not in CREDENTIAL_KEYS")
-    try:
-        plain = orjson.loads(fernet.decrypt(token))
-    except InvalidToken as error:
-        raise CredentialError(f"it does not open under key {key_id}; set it again") from error
-    if plain["p"] != slug:
-        raise CredentialError(f"it belongs to the provider {plain['p']}; set it again")
-    return str(plain["v"])
-
-
-def secret_for(*, slug: str, credential: str, api_key_env: str) -> str | None:
-    """The secret in the database if there is one, else that of the environment variable, else None."""
-    if credential:
-        return decrypt(slug, credential)
-    secret: str | None = settings.PROVIDER_SECRET(api_key_env) if api_key_env else None
-    return secret
