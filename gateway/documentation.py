@@ -34,14 +34,14 @@ class Page:
         return Renderer(self._address).blocks(list(self.lines))
 
     def _address(self, target: str) -> str:
-        """Where a link of this page leads on the site. Other pages are named as files, so that they work there too."""
+        """Where a link of this page leads on the site. Pages name one another as files, so that it works there too."""
         path, _, fragment = target.partition("#")
         if not path.endswith(".md") or "://" in path:
             return target
         slug = posixpath.normpath(posixpath.join(posixpath.dirname(self.slug), path.removesuffix(".md")))
         page = find(slug)
         if page is None:
-            raise LookupError(f"docs/{self.slug}.md links to {target}, which is not a page of docs/.")
+            return target
         return f"{page.url}#{fragment}" if fragment else page.url
 
 
