@@ -10,6 +10,9 @@ from django.conf import settings
 
 from gateway import errors
 
+DISCARD_SECONDS = 5.0
+DISCARD_BYTES = 256 * 1024 * 1024
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -77,6 +80,20 @@ async def read_body(receive: Receive) -> bytes:
             code="request_timeout",
             headers={"connection": "close"},
         ) from error
+
+
+async def discard(receive: Receive) -> None:
+    """Read on for a while after a refusal: a client that is still sending would get a reset instead of the answer."""
+    size = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while size < DISCARD_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return
 
 
 async def hung_up(receive: Receive) -> None:

@@ -19,7 +19,7 @@ from django.urls import Resolver404, get_resolver
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
 from gateway.auth import authenticate
-from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, hung_up, read_body
+from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, discard, hung_up, read_body
 from gateway.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,8 @@ class Exchange:
         if error.hint:
             log.warning("%s: %s", error.code, error.hint, extra={"request_id": self.shown_id})
         await self._write(error.status, {"content-type": "application/json", **error.headers}, error.body())
+        if error.status == 413:
+            await discard(self.receive)
 
     async def _admit_failure(self) -> None:
         """A 500, or, when a stream has begun, an error event: never an answer that looks finished."""
