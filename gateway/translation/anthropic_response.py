@@ -108,7 +108,7 @@ class _Gathered:
     def message(self, *, refusal: str | None) -> dict[str, Any]:
         content = self._text or (None if self.calls else "")
         made: dict[str, Any] = {"role": "assistant", "content": content, "refusal": refusal}
-        thoughts = "".join(block.get("thinking") or "" for block in self._thinking)
+        thoughts = "".join(_text(block.get("thinking")) for block in self._thinking)
         if thoughts:
             made["reasoning_content"] = thoughts
         if self._thinking:
@@ -123,8 +123,9 @@ class _Gathered:
 
     def _say(self, block: dict[str, Any]) -> None:
         start = len(self._text)
-        self._text += block.get("text") or ""
-        for citation in block.get("citations") or ():
+        self._text += _text(block.get("text"))
+        citations = block.get("citations")
+        for citation in citations if isinstance(citations, list) else ():
             if isinstance(citation, dict) and citation.get("url"):
                 span = {"start_index": start, "end_index": len(self._text)}
                 named = {"url": citation["url"], "title": citation.get("title") or ""}
@@ -137,3 +138,7 @@ class _Gathered:
             return
         function = {"name": self._reading.names.back(str(block.get("name"))), "arguments": arguments}
         self.calls.append({"id": block.get("id"), "type": "function", "function": function})
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -68,7 +68,7 @@ class MessageStream(ChunkStream):
         self._message_id: object = None
         self._begun = False
         self._done = False
-        self._blocks: dict[object, _Block] = {}
+        self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._thoughts = 0
         self._counts: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class MessageStream(ChunkStream):
             return []
         payload = read_object(event.data)
         kind = payload.get("type") or event.name
-        handler = self._handlers.get(kind)
+        handler = self._handlers.get(str(kind))
         if handler is not None:
             if not self._begun and kind != "message_start":
                 raise errors.upstream_unavailable("Anthropic's stream did not begin with message_start")
@@ -106,13 +106,13 @@ class MessageStream(ChunkStream):
 
     def _block_start(self, payload: dict[str, Any]) -> list[bytes]:
         content = _object(payload.get("content_block"))
-        block = self._blocks[payload.get("index")] = _Block(str(content.get("type")))
+        block = self._blocks[_index(payload)] = _Block(str(content.get("type")))
         if block.kind == "tool_use":
             return self._call_start(block, content)
         if block.kind == "text":
             return self._text(content.get("text"))
         if block.kind == "thinking":
-            block.signature = content.get("signature") or ""
+            block.signature = _string(content.get("signature"))
             return self._think(block, content.get("thinking"))
         if block.kind == "redacted_thinking":
             return self._thought({"type": block.kind, "data": content.get("data")})
@@ -134,11 +134,11 @@ class MessageStream(ChunkStream):
         return [self._chunk(orjson.dumps({"tool_calls": [header]}))]
 
     def _block_delta(self, payload: dict[str, Any]) -> list[bytes]:
-        delta = payload.get("delta") or {}
+        delta = _object(payload.get("delta"))
         kind = delta.get("type")
         if kind == "text_delta":
             return self._text(delta.get("text"))
-        block = self._blocks.get(payload.get("index"))
+        block = self._blocks.get(_index(payload))
         if block is None:
             return []
         if kind == "thinking_delta":
@@ -146,11 +146,11 @@ class MessageStream(ChunkStream):
         if kind == "input_json_delta":
             return self._argue(block, delta.get("partial_json"))
         if kind == "signature_delta":
-            block.signature += delta.get("signature") or ""
+            block.signature += _string(delta.get("signature"))
         return []  # citations, and kinds that are newer than this code
 
     def _block_stop(self, payload: dict[str, Any]) -> list[bytes]:
-        block = self._blocks.pop(payload.get("index"), None)
+        block = self._blocks.pop(_index(payload), None)
         return [] if block is None else self._close(block)
 
     def _close(self, block: _Block) -> list[bytes]:
@@ -237,3 +237,12 @@ class MessageStream(ChunkStream):
 
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _index(payload: dict[str, Any]) -> int:
+    index = payload.get("index")
+    return index if isinstance(index, int) else -1

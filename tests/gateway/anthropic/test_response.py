@@ -197,6 +197,19 @@ def test_an_answer_that_cannot_be_read_is_a_502(body: bytes) -> None:
     assert (caught.value.status, caught.value.code) == (502, "upstream_unavailable")
 
 
+@pytest.mark.parametrize("junk", [None, True, 7, [], ["x"], {}], ids=repr)
+def test_a_block_that_is_not_what_it_should_be_breaks_nothing_else(junk: Any) -> None:
+    made = message(
+        text(junk),
+        text("a", citations=junk),
+        {"type": "thinking", "thinking": junk, "signature": "s"},
+        {"type": junk},
+        stop_details=junk,
+    )
+    assert made["content"] == "a"
+    assert "reasoning_content" not in made
+
+
 def test_an_error_in_a_200_is_an_error() -> None:
     body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
     with pytest.raises(ApiError) as caught:

@@ -286,6 +286,7 @@ def test_what_was_produced_is_known_for_counting() -> None:
     assert outcome.translator.usage == Usage(input=10, output=1)
 
 
+EVERYTHING = [start(), PING, *thinking(0, "hm"), *text(1, "Grüße 🙂"), *tool(2, '{"ä":', "1}"), *ended("tool_use")]
 WHOLE = [start(), *text(0, "a"), *tool(1, '{"b":', "1}"), *ended("tool_use")]
 
 
@@ -328,6 +329,17 @@ def test_an_event_that_is_not_an_object_is_a_502(data: bytes) -> None:
     assert outcome.error.code == "upstream_unavailable"
 
 
+@pytest.mark.parametrize("junk", [None, True, 7, 1.5, "x", [], ["x"], {}, {"x": 1}], ids=repr)
+@pytest.mark.parametrize("field", ["type", "index", "delta", "content_block", "message", "usage"])
+def test_a_field_that_is_not_what_it_should_be_breaks_nothing_else(field: str, junk: Any) -> None:
+    """Whatever a compatible server writes, the stream ends in an answer or in an error of ours."""
+    for position, event in enumerate(EVERYTHING):
+        if field in event:
+            outcome = run(*EVERYTHING[:position], {**event, field: junk}, *EVERYTHING[position + 1 :])
+            finishes = [choice["finish_reason"] for chunk in outcome.chunks for choice in chunk["choices"]]
+            assert (outcome.error is None) == (finishes[-1:] != [None] and bool(finishes))
+
+
 def test_a_proxys_event_without_type_goes_by_its_name() -> None:
     bare = [{key: value for key, value in event.items() if key != "type"} for event in WHOLE]
     body = b"".join(
@@ -336,9 +348,6 @@ def test_a_proxys_event_without_type_goes_by_its_name() -> None:
     )
     call = streams.call({"messages": [USER], "stream": True}, kind="anthropic", usage=False)
     assert streams.run(Anthropic(), call, [body]).chunks == chunks(*WHOLE)
-
-
-EVERYTHING = [start(), PING, *thinking(0, "hm"), *text(1, "Grüße 🙂"), *tool(2, '{"ä":', "1}"), *ended("tool_use")]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
