@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -71,6 +72,9 @@ class Dispatch:
             served = await self._serve(request)
             async with aclosing(served.answer):
                 completion = served.provider.response(served.call, await served.answer.read())
+        except asyncio.CancelledError:
+            entry.status = HUNG_UP
+            raise
         except errors.ApiError as error:
             _note_error(entry, error)
             raise
@@ -80,7 +84,8 @@ class Dispatch:
             entry.mark_first_token()
             return orjson.dumps(completion.body), served.headers(entry.model_requested)
         finally:
-            entry.status = entry.status or HUNG_UP
+            if not entry.status:  # something of ours broke, and the edge says so
+                _note_error(entry, errors.internal())
             await self._ledger.settle(entry)
 
     async def stream(self, request: ChatRequest) -> ChatStream:
@@ -88,12 +93,16 @@ class Dispatch:
         try:
             served = await self._serve(request)
             return await ChatStream.begin(served, request.entry, self._ledger)
+        except asyncio.CancelledError:
+            request.entry.status = HUNG_UP
+            raise
         except errors.ApiError as error:
             _note_error(request.entry, error)
             raise
         finally:
             if request.entry.first_token is None:  # it ended before it began
-                request.entry.status = request.entry.status or HUNG_UP
+                if not request.entry.status:
+                    _note_error(request.entry, errors.internal())
                 await self._ledger.settle(request.entry)
 
     async def _serve(self, request: ChatRequest) -> Served:
@@ -145,6 +154,7 @@ class Dispatch:
             target=target,
             request_id=str(ledger.request_id),
             created=int(time.time()),
+            organization_id=ledger.organization_id,
         )
         answer = await provider.send(call, self._egress)
         if answer.status == 200:
