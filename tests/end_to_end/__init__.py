@@ -1,0 +1,1 @@
+"""The whole gateway, as callers meet it: a server process, real sockets, official clients."""
