@@ -40,6 +40,7 @@ class ChatCall:
     target: Target
     request_id: str
     created: int  # unix seconds; the same in every chunk
+    organization_id: int = 0  # whose call it is: what is derived of its users must differ from another's
 
     @property
     def streaming(self) -> bool:

@@ -123,9 +123,10 @@ def _is_number(value: object) -> bool:
 
 
 def _metadata(call: ChatCall) -> dict[str, str] | None:
-    """A pseudonym of the end user. Keyed, so that an e-mail address cannot be guessed from it."""
+    """A pseudonym of the end user: keyed, so that an e-mail address cannot be guessed from it, and by organisation,
+    so that two customers' user 1 are two users."""
     user = call.body.get("safety_identifier") or call.body.get("user")
     if not isinstance(user, str) or not user:
         return None
     key = (call.target.credential or "").encode()
-    return {"user_id": hmac.new(key, user.encode(), hashlib.sha256).hexdigest()}
+    return {"user_id": hmac.new(key, f"{call.organization_id}:{user}".encode(), hashlib.sha256).hexdigest()}

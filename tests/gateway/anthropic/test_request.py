@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,6 +157,12 @@ def test_an_end_user_goes_up_as_a_pseudonym() -> None:
     assert sent({"user": "bob@example.com"}, credential="another")["metadata"]["user_id"] != made
     assert sent({"user": "x", "safety_identifier": "bob@example.com"})["metadata"]["user_id"] == made
     assert "metadata" not in sent({"user": ""})
+
+
+def test_two_organisations_user_of_one_name_are_two_users() -> None:
+    call = streams.call({"messages": [{"role": "user", "content": "hi"}], "model": "m", "user": "1"})
+    bodies = [json.loads(Anthropic().request(replace(call, organization_id=owner)).body) for owner in (1, 2)]
+    assert bodies[0]["metadata"] != bodies[1]["metadata"]
 
 
 IGNORED = {
