@@ -87,8 +87,8 @@ class _Walk:
         for call in self._calls:
             if call.result is None:
                 raise errors.invalid(
-                    f"The tool call '{(call.id or call.name)[:80]}' has no result. Follow the assistant message with "
-                    "a tool message for each of its calls, before the next assistant message.",
+                    f"'{call.at}': the call '{(call.id or call.name)[:80]}' has no result. Follow the assistant "
+                    "message with a tool message for each of its calls, before the next assistant message.",
                     param=call.at,
                 )
         if self._calls:
