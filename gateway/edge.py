@@ -13,8 +13,8 @@ from contextlib import aclosing
 from io import BytesIO
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase
-from django.urls import Resolver404, get_resolver
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.urls import get_resolver
 
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
@@ -180,14 +180,14 @@ async def _endpoint(request: ApiRequest) -> HttpResponseBase:
     """Find the endpoint and await it. Raises `ApiError` for what is not there."""
     try:
         match = get_resolver(URLCONF).resolve(request.path_info)
-    except Resolver404 as error:
+        response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
+    except Http404 as error:  # also what ninja has at /v1/ itself
         raise errors.ApiError(
             404,
             f"There is no {request.method} {request.path}. The API's paths begin with /v1 and are listed in the docs.",
             type=errors.INVALID,
             code="unknown_url",
         ) from error
-    response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
     if response.status_code == 405:
         raise errors.ApiError(
             405,
