@@ -26,14 +26,37 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
 
-_COLUMNS = (
-    "request_id", "external_id", "organization_id", "api_key_id", "model_requested", "model", "provider",
-    "upstream_model", "stream", "status", "error_code", "finish_reason", "input_tokens", "cache_read_tokens",
-    "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "usage_source",
-    "started_at", "ended_at", "first_token_ms", "duration_ms",
-)  # fmt: skip
-_INSERT = "INSERT INTO billing_usageevent ({}) VALUES {} ON CONFLICT (request_id) DO NOTHING"
-_ROW = "(" + ", ".join(["%s"] * len(_COLUMNS)) + ")"
+# One statement however many rows, so that Postgres plans it once: each column arrives as an array.
+_COLUMNS = {
+    "request_id": "uuid",
+    "external_id": "text",
+    "organization_id": "bigint",
+    "api_key_id": "bigint",
+    "model_requested": "text",
+    "model": "text",
+    "provider": "text",
+    "upstream_model": "text",
+    "stream": "bool",
+    "status": "smallint",
+    "error_code": "text",
+    "finish_reason": "text",
+    "input_tokens": "integer",
+    "cache_read_tokens": "integer",
+    "cache_write_5m_tokens": "integer",
+    "cache_write_1h_tokens": "integer",
+    "output_tokens": "integer",
+    "reasoning_tokens": "integer",
+    "usage_source": "text",
+    "started_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "first_token_ms": "integer",
+    "duration_ms": "integer",
+}
+_INSERT = (
+    f"INSERT INTO billing_usageevent ({', '.join(_COLUMNS)}) "  # noqa: S608 - names from the table above
+    f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())}) "
+    "ON CONFLICT (request_id) DO NOTHING"
+)
 
 
 @dataclass(slots=True)
@@ -131,7 +154,6 @@ class Ledger:
         log.critical("a usage row was lost: Postgres stayed away", extra={"request_id": str(row[0])})
 
     async def _write(self, rows: list[tuple[object, ...]]) -> list[None]:
-        statement = _INSERT.format(", ".join(_COLUMNS), ", ".join([_ROW] * len(rows)))
         async with self._pool.connection() as connection:
-            await connection.execute(statement, [value for row in rows for value in row])
+            await connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], prepare=True)
         return [None] * len(rows)
