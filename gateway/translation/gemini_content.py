@@ -130,10 +130,10 @@ def _file(part: Mapping[str, Any], *, at: str, takes: Capabilities) -> Part:
 
 
 def _audio(part: Mapping[str, Any], *, at: str, takes: Capabilities) -> Part:
-    _need(takes.audio_input, "audio", at=at)
+    _need(takes.audio, "audio", at=at)
     audio = part.get("input_audio")
     given, kind = (audio.get("data"), audio.get("format")) if isinstance(audio, dict) else (None, None)
-    if not isinstance(given, str) or kind not in AUDIO_FORMATS:
+    if not isinstance(given, str) or not isinstance(kind, str) or kind not in AUDIO_FORMATS:
         raise errors.invalid(
             f"'{at}.input_audio' must have data in base64 and a format, one of {', '.join(sorted(AUDIO_FORMATS))}.",
             param=f"{at}.input_audio",
@@ -151,7 +151,7 @@ def _inline(media: str, encoded: str, *, at: str, takes: Capabilities) -> Part:
         _need(takes.vision, "images", at=at)
         media = "image/jpeg" if media == "image/jpg" else media
     if media.startswith(("audio/", "video/")):
-        _need(takes.audio_input, media.partition("/")[0], at=at)
+        _need(takes.audio, media.partition("/")[0], at=at)
     return {"inlineData": {"mimeType": media, "data": data}}
 
 

@@ -19,6 +19,7 @@ from gateway.translation.gemini_names import FunctionNames
 from gateway.translation.gemini_signatures import SKIP_VALIDATOR, signature_of, strip_signature
 
 PLACEHOLDER = "."  # stands where Gemini needs a turn and the caller said nothing
+CONTINUE = "Continue."  # asks a model that takes no prefill to go on from what it is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def converse(messages: list[Mapping[str, Any]], *, takes: Capabilities, names: F
     walk.close()
     if not walk.contents:
         raise errors.invalid("'messages' needs at least one message that is not a system message.", param="messages")
+    if walk.contents[-1]["role"] == "model" and not takes.prefill:
+        walk.contents.append({"role": "user", "parts": [{"text": CONTINUE}]})
     return Conversation(walk.system, walk.contents)
 
 
@@ -42,7 +45,7 @@ def converse(messages: list[Mapping[str, Any]], *, takes: Capabilities, names: F
 class _Call:
     """A function call, and its result once that was found."""
 
-    id: str | None  # none in the legacy form
+    id: str
     name: str
     part: Part
     at: str
@@ -69,6 +72,7 @@ class _Walk:
         self._names = names
         self._between = _Between()
         self._calls: list[_Call] = []  # of the last assistant turn
+        self._legacy_calls = 0
 
     def take(self, message: Mapping[str, Any], *, at: str) -> None:
         role = message["role"]
@@ -87,7 +91,7 @@ class _Walk:
         for call in self._calls:
             if call.result is None:
                 raise errors.invalid(
-                    f"'{call.at}': the call '{(call.id or call.name)[:80]}' has no result. Follow the assistant "
+                    f"'{call.at}': the call '{call.id[:80]}' has no result. Follow the assistant "
                     "message with a tool message for each of its calls, before the next assistant message.",
                     param=call.at,
                 )
@@ -125,16 +129,17 @@ class _Walk:
             found.append(self._call(call["function"], call["id"], signature_of(call), at=f"{where}.id"))
         legacy = message.get("function_call")
         if isinstance(legacy, dict) and isinstance(legacy.get("name"), str):
-            found.append(self._call(legacy, None, None, at=f"{at}.function_call"))
+            self._legacy_calls += 1
+            call_id = f"call_legacy_{self._legacy_calls}"
+            found.append(self._call(legacy, call_id, None, at=f"{at}.function_call"))
         if found and self._takes.signs_calls:
             # Of calls made together only the first is signed; it comes from elsewhere when it is not.
             found[0].part.setdefault("thoughtSignature", SKIP_VALIDATOR)
         return found
 
-    def _call(self, function: Mapping[str, Any], given_id: str | None, signature: str | None, *, at: str) -> _Call:
-        call_id = None if given_id is None else strip_signature(given_id)
-        made = {"name": self._names.out(function["name"]), "args": _arguments(function.get("arguments"))}
-        part: Part = {"functionCall": made if call_id is None else {"id": call_id, **made}}
+    def _call(self, function: Mapping[str, Any], given_id: str, signature: str | None, *, at: str) -> _Call:
+        call_id, name = strip_signature(given_id), self._names.out(function["name"])
+        part: Part = {"functionCall": {"id": call_id, "name": name, "args": _arguments(function.get("arguments"))}}
         if signature is not None and self._takes.thinking != "none":
             part["thoughtSignature"] = signature
         return _Call(call_id, function["name"], part, at)

@@ -56,16 +56,15 @@ def read_objects(data: bytes) -> list[dict[str, Any]]:
 
 def candidates_in(payload: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
     """The candidates by index. An index that is left out is 0, as everywhere in this format."""
-    candidates = payload.get("candidates")
-    listed = candidates if isinstance(candidates, list) else []
-    found = [candidate for candidate in listed if isinstance(candidate, dict)]
-    return [(index if isinstance(index := one.get("index"), int) else 0, one) for one in found]
+    return [
+        (index if isinstance(index := candidate.get("index"), int) else 0, candidate)
+        for candidate in _objects(payload.get("candidates"))
+    ]
 
 
 def parts_in(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     content = candidate.get("content")
-    parts = content.get("parts") if isinstance(content, dict) else None
-    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return [*_objects(content.get("parts"))] if isinstance(content, dict) else []
 
 
 def blocked(payload: Mapping[str, Any]) -> str | None:
@@ -133,14 +132,18 @@ def logprobs_of(candidate: Mapping[str, Any]) -> dict[str, Any] | None:
     result = candidate.get("logprobsResult")
     if not isinstance(result, dict) or not isinstance(result.get("chosenCandidates"), list):
         return None
-    tops = result.get("topCandidates") or []
+    tops = _objects(result.get("topCandidates"))
     content = []
-    for position, chosen in enumerate(result["chosenCandidates"]):
-        top = tops[position].get("candidates") or [] if position < len(tops) else []
+    for position, chosen in enumerate(_objects(result["chosenCandidates"])):
+        top = _objects(tops[position].get("candidates")) if position < len(tops) else []
         content.append({**_logprob(chosen), "top_logprobs": [_logprob(one) for one in top]})
     return {"content": content, "refusal": None}
 
 
 def _logprob(token: Mapping[str, Any]) -> dict[str, Any]:
-    text = str(token.get("token") or "")
-    return {"token": text, "logprob": token.get("logProbability") or 0.0, "bytes": list(text.encode())}
+    text, value = str(token.get("token") or ""), token.get("logProbability")
+    return {"token": text, "logprob": value if isinstance(value, int | float) else 0.0, "bytes": list(text.encode())}
+
+
+def _objects(entries: object) -> list[dict[str, Any]]:
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []

@@ -25,7 +25,7 @@ SEEDS = 2**31  # Gemini's are 32 bits wide
 def generate_request(call: ChatCall) -> dict[str, Any]:
     """Raises `ApiError` (400, with `param`) for what this model cannot be asked."""
     body, takes, names = call.body, Capabilities.of(call.target.capabilities), FunctionNames.of(call.body)
-    _check_answerable(body)
+    _check_answerable(body, takes)
     conversation = converse(body["messages"], takes=takes, names=names)
     tools = toolset(call, takes=takes, names=names)
     answer = _answer_format(body, takes)
@@ -54,7 +54,11 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
 
 
-def _check_answerable(body: Mapping[str, Any]) -> None:
+def _check_answerable(body: Mapping[str, Any], takes: Capabilities) -> None:
+    if body.get("n") not in {None, 1} and not takes.n:
+        raise errors.invalid(
+            "'n' must be 1: this model gives one answer a request.", param="n", code="unsupported_value"
+        )
     modalities = body.get("modalities")
     if body.get("audio") is not None or (isinstance(modalities, list) and set(map(str, modalities)) - {"text"}):
         raise errors.invalid(

@@ -41,7 +41,7 @@ def _asked(body: Mapping[str, Any]) -> tuple[str | None, int | None]:
     if own.get("type") == "disabled":
         return "none", None
     budget = own.get("budget_tokens")
-    return (None, budget) if isinstance(budget, int) and budget > 0 else ("medium", None)
+    return (None, budget) if isinstance(budget, int) and budget > 1 else ("medium", None)
 
 
 def _budget(word: str, takes: Capabilities) -> int:

@@ -51,6 +51,7 @@ def test_assistant_messages_in_a_row_are_one_turn() -> None:
         {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
         {"role": "assistant", "content": None, "refusal": "never"},
         {"role": "assistant", "content": ""},
+        **OLDER,
     )
     assert made[1:] == [{"role": "model", "parts": [{"text": "no"}, {"text": "never"}]}]
 
@@ -58,6 +59,13 @@ def test_assistant_messages_in_a_row_are_one_turn() -> None:
 def test_an_empty_turn_is_not_sent_empty() -> None:
     assert parts("") == [{"text": "."}]
     assert contents({"role": "assistant", "content": "hello"})[0] == {"role": "user", "parts": [{"text": "."}]}
+
+
+def test_a_model_that_does_not_go_on_from_its_own_words_is_asked_to() -> None:
+    said = [USER, {"role": "assistant", "content": "Once upon"}]
+    assert contents(*said)[2:] == [{"role": "user", "parts": [{"text": "Continue."}]}]
+    assert contents(*said, **OLDER)[2:] == []
+    assert contents(*said, prefill=True)[2:] == []
 
 
 def test_calls_and_results_are_paired() -> None:
@@ -104,8 +112,9 @@ def test_the_first_of_unsigned_calls_says_that_it_is_unsigned_where_the_model_as
 def test_legacy_calls_are_paired_by_name() -> None:
     called = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}}
     made = contents(USER, called, {"role": "function", "name": "add", "content": "3"}, **OLDER)
-    assert made[1]["parts"] == [{"functionCall": {"name": "add", "args": {}}}]
-    assert made[2]["parts"] == [{"functionResponse": {"name": "add", "response": {"result": "3"}}}]
+    assert made[1]["parts"] == [{"functionCall": {"id": "call_legacy_1", "name": "add", "args": {}}}]
+    response = {"id": "call_legacy_1", "name": "add", "response": {"result": "3"}}
+    assert made[2]["parts"] == [{"functionResponse": response}]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +201,7 @@ def test_a_model_without_eyes_is_shown_nothing(capabilities: dict[str, Any], par
 
 
 def test_audio_goes_up_to_models_that_listen() -> None:
-    heard = parts([{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}}], audio_input=True)
+    heard = parts([{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}}], audio=True)
     assert heard == [{"inlineData": {"mimeType": "audio/mp3", "data": "aGk="}}]
 
 

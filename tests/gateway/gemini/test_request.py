@@ -98,7 +98,9 @@ def test_a_model_without_sampling_is_not_told_how_to_sample() -> None:
     ("capabilities", "given", "expected"),
     [
         ({}, {"reasoning_effort": "low"}, {"thinkingLevel": "low", "includeThoughts": True}),
-        ({}, {"reasoning_effort": "none"}, {"thinkingLevel": "minimal", "includeThoughts": False}),
+        ({}, {"reasoning_effort": "none"}, {"thinkingLevel": "low", "includeThoughts": False}),
+        ({"efforts": ["minimal", "low"]}, {"reasoning_effort": "none"},
+         {"thinkingLevel": "minimal", "includeThoughts": False}),
         ({}, {"reasoning_effort": "max"}, {"thinkingLevel": "high", "includeThoughts": True}),
         ({}, {"reasoning_effort": {"effort": "medium", "summary": "auto"}},
          {"thinkingLevel": "medium", "includeThoughts": True}),
@@ -108,7 +110,7 @@ def test_a_model_without_sampling_is_not_told_how_to_sample() -> None:
          {"thinkingLevel": "low", "includeThoughts": True}),
         ({}, {"thinking": {"type": "enabled", "budget_tokens": 9000}},
          {"thinkingLevel": "medium", "includeThoughts": True}),
-        ({}, {"thinking": {"type": "disabled"}}, {"thinkingLevel": "minimal", "includeThoughts": False}),
+        ({}, {"thinking": {"type": "disabled"}}, {"thinkingLevel": "low", "includeThoughts": False}),
         ({}, {"thinking": {"type": "adaptive"}}, {"thinkingLevel": "medium", "includeThoughts": True}),
         (OLDER, {"reasoning_effort": "low"}, {"thinkingBudget": 1024, "includeThoughts": True}),
         (OLDER, {"reasoning_effort": "none"}, {"thinkingBudget": 0, "includeThoughts": False}),
@@ -156,6 +158,7 @@ def test_what_cannot_be_done_is_refused_by_name(given: dict[str, Any], param: st
 @pytest.mark.parametrize(
     ("capabilities", "given", "param"),
     [
+        ({"n": False}, {"n": 2}, "n"),
         ({"tools": False}, {"tools": [ADD]}, "tools"),
         ({"tools": False}, {"functions": [{"name": "f"}]}, "functions"),
         ({"json_schema": False}, {"response_format": AS_SCHEMA}, "response_format.type"),
