@@ -19,13 +19,14 @@ from billing.ledger import Ledger
 from billing.usage import Usage, UsageSource
 from gateway import errors, tokens
 from gateway.providers import providers
-from gateway.providers.base import Answer, ChatCall, ChunkStream, Egress, Provider, Target
+from gateway.providers.base import Answer, ChatCall, ChunkStream, Completion, Egress, Provider, Target
 from gateway.registry import Entry, Registry, Snapshot, today
 from gateway.sse import Event, Parser
 
 log = logging.getLogger(__name__)
 
 HUNG_UP = 499
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError)  # what a translator meets in a misshapen answer
 NEXT_ROUTE = frozenset({429, 500, 502, 503, 504})  # failures of one route that say nothing about the next
 
 
@@ -71,7 +72,7 @@ class Dispatch:
         try:
             served = await self._serve(request)
             async with aclosing(served.answer):
-                completion = served.provider.response(served.call, await served.answer.read())
+                completion = _completion(served, await served.answer.read())
         except asyncio.CancelledError:
             entry.status = HUNG_UP
             raise
@@ -237,6 +238,8 @@ class ChatStream:
                 payloads += self._translator.feed(event)
             except errors.ApiError as error:
                 return payloads, error
+            except MALFORMED as error:
+                return payloads, _unreadable(self._served, error)
         return payloads, None
 
     async def _settle(self) -> None:
@@ -245,6 +248,20 @@ class ChatStream:
         if not entry.settled:
             entry.usage, entry.usage_source = _streamed_usage(self._served.call, translator, complete=self._complete)
         await self._ledger.settle(entry)
+
+
+def _completion(served: Served, body: bytes) -> Completion:
+    try:
+        return served.provider.response(served.call, body)
+    except MALFORMED as error:
+        raise _unreadable(served, error) from error
+
+
+def _unreadable(served: Served, error: Exception) -> errors.ApiError:
+    """JSON in which a list stands where an object should. The trace is kept, in case the mistake is ours."""
+    where = served.call.target.provider
+    log.warning("%s sent an answer that has not the shape of one", where, exc_info=error)
+    return errors.upstream_unavailable(f"{where} sent an answer that cannot be read: {type(error).__name__}")
 
 
 def _frames(payloads: list[bytes]) -> bytes:
