@@ -34,6 +34,15 @@ def test_a_tool_that_takes_nothing_has_no_parameters(parameters: dict[str, Any] 
     assert declared(parameters=parameters) == {"name": "f"}
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"additionalProperties": {"type": "string"}}, {"$ref": "#/$defs/A", "$defs": {"A": {}}}]
+)
+def test_a_tool_that_takes_something_without_naming_it_keeps_its_schema(parameters: dict[str, Any]) -> None:
+    kept = declared(parameters={"type": "object", **parameters})["parametersJsonSchema"]
+    assert kept.items() >= {"type": "object"}.items()
+    assert set(parameters) & {"additionalProperties", "$defs"} <= set(kept)
+
+
 def test_a_schema_without_its_type_is_of_an_object() -> None:
     schema = declared(parameters={"properties": {"a": {"type": "integer"}}})["parametersJsonSchema"]
     assert schema == {"type": "object", "properties": {"a": {"type": "integer"}}}
