@@ -110,6 +110,8 @@ class Dispatch:
         """The first route that accepts the call, of the model asked for or of the successor that answers for it."""
         snapshot = await self._registry.current()
         asked = snapshot.find(request.body["model"], request.principal)
+        if asked.capabilities.get("chat") is False:
+            raise errors.invalid(f"'{asked.id}' is not a chat model: it does not answer messages.", param="model")
         entry = snapshot.serving(asked, policy=request.policy, today=today())
         while True:
             try:
@@ -306,11 +308,13 @@ def _streamed_usage(call: ChatCall, stream: ChunkStream, *, complete: bool) -> t
 def _unserved(entry: Entry) -> errors.ApiError:
     missing = ", ".join(entry.missing_credentials)
     hint = f"set the credential of {missing}" if missing else "no enabled route leads to an enabled provider"
-    return errors.unavailable(
+    return errors.ApiError(
+        503,
         f"The model '{entry.id}' is not set up here. Ask the operator of this gateway, or use another model.",
+        type=errors.SERVER,
         code="provider_not_configured",
+        headers={"x-should-retry": "false"},  # a client library that waits and tries again only keeps people waiting
         hint=f"{entry.id} cannot be served: {hint}",
-        retry_after=60,
     )
 
 
