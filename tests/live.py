@@ -166,7 +166,8 @@ class Valkey:
         self.process.wait(5)
 
     def start(self) -> None:
-        self.process = _valkey(self.port)
+        if self.process.poll() is not None:
+            self.process = _valkey(self.port)
 
 
 @contextmanager

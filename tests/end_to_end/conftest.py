@@ -33,6 +33,10 @@ MEGABYTE = 1024 * 1024
 UNLIMITED = 100_000
 
 
+def chat_body(model: str = "sandbox/echo", said: str = "hello", **fields: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": said}], **fields}
+
+
 @dataclass
 class Caller:
     """A key, and the two ways to call with it."""
@@ -48,13 +52,19 @@ class Caller:
         return httpx.Client(base_url=self.base_url, headers=headers, timeout=20)
 
     @cached_property
+    def scattered(self) -> httpx.Client:
+        """Every call over a connection of its own, so that any worker may get it."""
+        once = httpx.Limits(max_keepalive_connections=0)
+        headers = {"authorization": f"Bearer {self.secret}"}
+        return httpx.Client(base_url=self.base_url, headers=headers, timeout=20, limits=once)
+
+    @cached_property
     def sdk(self) -> openai.OpenAI:
         """The official client, without its own retries, so that a test sees every answer."""
         return openai.OpenAI(base_url=self.base_url, api_key=self.secret, max_retries=0, timeout=20)
 
     def chat(self, model: str = "sandbox/echo", said: str = "hello", **fields: Any) -> httpx.Response:
-        body = {"model": model, "messages": [{"role": "user", "content": said}], **fields}
-        return self.http.post("/chat/completions", json=body)
+        return self.http.post("/chat/completions", json=chat_body(model, said, **fields))
 
     def rows(self, count: int = 1) -> list[UsageEvent]:
         """The organisation's usage rows in the order of their requests, once there are `count`."""
@@ -69,7 +79,7 @@ class Caller:
         return row
 
     def close(self) -> None:
-        for name in ("http", "sdk"):
+        for name in ("http", "scattered", "sdk"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 
