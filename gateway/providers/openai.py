@@ -12,6 +12,7 @@ from billing.usage import Usage
 from gateway import errors, tokens
 from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider
 from gateway.sse import DONE, Event
+from gateway.translation.gemini_signatures import MARK, strip_signature
 
 _IDENTITY = frozenset({"id", "object", "created", "model", "choices"})
 CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
@@ -103,6 +104,8 @@ class OpenAI(Provider):
     def adapt(self, call: ChatCall) -> dict[str, Any]:
         """The caller's body without what this model refuses, as the registry's options say; nothing else is touched."""
         body, options = dict(call.body), call.target.options
+        if any(_signed(message) for message in body["messages"]):
+            body["messages"] = [_unsigned(message) for message in body["messages"]]
         if options.get("rename_max_tokens") and "max_tokens" in body:
             limit = body.pop("max_tokens")
             if body.get("max_completion_tokens") is None:
@@ -199,6 +202,23 @@ class OpenAI(Provider):
 def counted(call: ChatCall, produced: list[str]) -> Usage:
     """Our own count of a call, for a provider that gives none."""
     return Usage(input=tokens.count_messages(call.body["messages"]), output=tokens.count("".join(produced)))
+
+
+def _signed(message: Mapping[str, Any]) -> bool:
+    """Whether an id in it carries Gemini's signature: a conversation that Gemini began goes on here."""
+    calls = message.get("tool_calls") or ()
+    return MARK in str(message.get("tool_call_id", "")) or any(MARK in str(call.get("id")) for call in calls)
+
+
+def _unsigned(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not _signed(message):
+        return message
+    plain = dict(message)
+    if "tool_call_id" in plain:
+        plain["tool_call_id"] = strip_signature(str(plain["tool_call_id"]))
+    if plain.get("tool_calls"):
+        plain["tool_calls"] = [{**call, "id": strip_signature(str(call["id"]))} for call in plain["tool_calls"]]
+    return plain
 
 
 def _loads(data: bytes) -> dict[str, Any]:

@@ -67,6 +67,19 @@ def test_what_a_model_refuses_is_renamed_or_left_out_as_its_options_say() -> Non
     assert sent["top_p"] == 0.5
 
 
+def test_a_conversation_that_gemini_began_goes_on_without_its_signatures() -> None:
+    call = {"id": "call_1__thought__QUJD", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1__thought__QUJD", "content": "x"},
+    ]
+    sent = json.loads(OpenAI().request(streams.call({**ASK, "messages": messages})).body)["messages"]
+    assert sent[1]["tool_calls"][0] == {**call, "id": "call_1"}
+    assert sent[2]["tool_call_id"] == "call_1"
+    assert call["id"] == "call_1__thought__QUJD"
+
+
 def test_the_newer_limit_wins_over_the_renamed_one() -> None:
     chat = streams.call({**ASK, "max_tokens": 5, "max_completion_tokens": 9}, options={"rename_max_tokens": True})
     assert json.loads(OpenAI().request(chat).body)["max_completion_tokens"] == 9
