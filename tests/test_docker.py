@@ -60,12 +60,9 @@ def test_every_role_is_a_service_that_the_entrypoint_knows(compose: dict[str, An
 
 
 def test_every_health_check_of_ours_is_one_that_the_entrypoint_knows(compose: dict[str, Any]) -> None:
-    checks = [
-        service["healthcheck"]["test"] for service in ours(compose).values() if "test" in service.get("healthcheck", {})
-    ]
-    checks.append(
-        ["CMD", *re.findall(r'"([^"]+)"', DOCKERFILE.split("HEALTHCHECK")[1].split("CMD", 1)[1].split("\n")[0])]
-    )
+    stated = [service.get("healthcheck", {}) for service in ours(compose).values()]
+    of_the_image = DOCKERFILE.split("HEALTHCHECK")[1].split(" CMD ")[1].splitlines()[0]
+    checks = [check["test"] for check in stated if "test" in check] + [["CMD", *yaml.safe_load(of_the_image)]]
     assert len(checks) == 3
     for command in checks:
         assert command[:2] == ["CMD", "/app/docker/entrypoint"]
