@@ -235,4 +235,5 @@ UNFOLD = {
     "SITE_SUBHEADER": "Staff",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "navigation": "config.sidebar.navigation"},
 }

@@ -1,0 +1,256 @@
+"""Staff's pages for people, their organisations and their keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
+from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import ApiKey, Membership, Organization, User
+from accounts.staff import Kept, ModelAdmin, TabularInline, action, display
+
+if TYPE_CHECKING:
+    from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+    from django.contrib.auth.forms import UserChangeForm as BaseUserChangeForm
+
+    _UserAdmin = BaseUserAdmin[User]
+    _GroupAdmin = BaseGroupAdmin
+    _CreationForm = AdminUserCreationForm[User]
+    _ChangeForm = BaseUserChangeForm[User]
+else:
+    from unfold.forms import AdminPasswordChangeForm
+    from unfold.forms import UserChangeForm as _ChangeForm
+    from unfold.forms import UserCreationForm as _CreationForm
+
+    class _UserAdmin(BaseUserAdmin, ModelAdmin): ...
+
+    class _GroupAdmin(BaseGroupAdmin, ModelAdmin): ...
+
+
+STATUS = {"active": "success", "expired": "warning", "revoked": "danger", "suspended": "danger"}
+_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(_GroupAdmin):
+    """What staff who are not superusers may do."""
+
+
+class _AddressOnce:
+    """Says of an address that is taken what the column would say, however it is capitalised."""
+
+    cleaned_data: dict[str, Any]
+    instance: User
+
+    def clean_email(self) -> str:
+        email: str = User.objects.normalize_email(self.cleaned_data["email"])
+        if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
+            raise ValidationError("Somebody signs in with this address already.")
+        return email
+
+
+class UserCreationForm(_AddressOnce, _CreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+class UserChangeForm(_AddressOnce, _ChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+@admin.register(User)
+class UserAdmin(Kept, _UserAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "name", "organizations", "is_active", "is_staff", "last_login", "joined_at")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    readonly_fields = ("last_login", "joined_at")
+    filter_horizontal = ("groups", "user_permissions")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password", "is_active")}),
+        ("Rights in this admin", {"fields": _RIGHTS}),
+        ("Dates", {"fields": ("last_login", "joined_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("memberships__organization")
+
+    @display(description="Organisations")
+    def organizations(self, user: User) -> str:
+        return ", ".join(membership.organization.name for membership in user.memberships.all())
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody but a superuser changes a superuser, not even the password."""
+        mighty = isinstance(request.user, User) and request.user.is_superuser
+        return super().has_change_permission(request, obj) and (mighty or obj is None or not obj.is_superuser)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Nobody but a superuser hands out rights."""
+        fields = tuple(str(name) for name in super().get_readonly_fields(request, obj))
+        return fields if isinstance(request.user, User) and request.user.is_superuser else (*fields, *_RIGHTS)
+
+
+class MembershipInline(TabularInline[Membership, Organization]):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+    readonly_fields = ("joined_at",)
+
+
+@admin.register(Organization)
+class OrganizationAdmin(Kept, ModelAdmin[Organization]):
+    list_display = ("name", "slug", "status", "member_count", "key_count", "sandbox_enabled", "created_at")
+    list_filter = (("suspended_at", admin.EmptyFieldListFilter), "sandbox_enabled", "retired_models")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = ("suspended_at", "created_at")
+    inlines = (MembershipInline,)
+    actions = ("suspend", "resume")
+    fieldsets = (
+        (None, {"fields": ("name", "slug")}),
+        ("Models", {"fields": ("sandbox_enabled", "retired_models")}),
+        ("State", {"fields": ("suspended_at", "created_at")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        members = Count("memberships", distinct=True)
+        active = Count("api_keys", filter=Q(api_keys__revoked_at=None), distinct=True)
+        return super().get_queryset(request).annotate(member_count=members, key_count=active)
+
+    @display(description="Status", label=STATUS)
+    def status(self, organization: Organization) -> str:
+        return "suspended" if organization.suspended_at else "active"
+
+    @display(description="Members", ordering="member_count")
+    def member_count(self, organization: Organization) -> int:
+        return int(getattr(organization, "member_count", 0))
+
+    @display(description="Keys", ordering="key_count")
+    def key_count(self, organization: Organization) -> int:
+        """Keys that are not revoked."""
+        return int(getattr(organization, "key_count", 0))
+
+    @action(description="Suspend: every call is refused within 5 seconds", permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        self._mark(request, queryset.filter(suspended_at=None), at=timezone.now(), done="suspended")
+
+    @action(description="Lift the suspension", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        self._mark(request, queryset.exclude(suspended_at=None), at=None, done="no longer suspended")
+
+    def _mark(self, request: HttpRequest, queryset: QuerySet[Organization], *, at: datetime | None, done: str) -> None:
+        found = list(queryset)
+        for organization in found:
+            organization.suspended_at = at
+            organization.save(update_fields=["suspended_at"])
+            self.log_change(request, organization, done.capitalize() + ".")
+        names = ", ".join(organization.name for organization in found)
+        messages.success(request, f"{names}: {done}." if found else "Nothing to do.")
+
+
+@admin.register(Membership)
+class MembershipAdmin(ModelAdmin[Membership]):
+    list_display = ("user", "organization", "role", "joined_at")
+    list_filter = ("role",)
+    list_select_related = ("user", "organization")
+    search_fields = ("user__email", "user__name", "organization__name", "organization__slug")
+    autocomplete_fields = ("user", "organization")
+    readonly_fields = ("joined_at",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        return ("user", "organization", "joined_at") if obj else ("joined_at",)
+
+
+class ApiKeyForm(forms.ModelForm[ApiKey]):
+    class Meta:
+        model = ApiKey
+        fields = ("organization", "name", "owner", "requests_per_minute", "expires_at")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        organization = cleaned.get("organization") or (self.instance.organization if self.instance.pk else None)
+        owner = cleaned.get("owner")
+        if owner and organization and not Membership.objects.of(organization).filter(user=owner).exists():
+            self.add_error("owner", f"{owner} is not a member of {organization}. Add the membership first.")
+        return cleaned
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
+    """Issues, limits and revokes keys. The secret is shown once, after issuing; the digest never."""
+
+    form = ApiKeyForm
+    list_display = ("name", "shown", "organization", "owner", "state", "limit", "last_used", "created_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("organization", "owner", "use")
+    search_fields = ("name", "organization__name", "organization__slug", "owner__email", "=hint_last4")
+    autocomplete_fields = ("organization", "owner")
+    actions = ("revoke",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        settings = (None, {"fields": ("organization", "name", "owner", "requests_per_minute", "expires_at")})
+        if obj is None:
+            return (settings,)
+        return (settings, ("State", {"fields": ("shown", "state", "last_used", "created_at", "revoked_at")}))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        return ("organization", "shown", "state", "last_used", "created_at", "revoked_at") if obj else ()
+
+    @display(description="Key")
+    def shown(self, key: ApiKey) -> str:
+        return key.hint
+
+    @display(description="Status", label=STATUS)
+    def state(self, key: ApiKey) -> str:
+        return key.status
+
+    @display(description="Requests a minute", ordering="requests_per_minute")
+    def limit(self, key: ApiKey) -> str:
+        return str(key.requests_per_minute or "default")
+
+    @display(description="Last used", ordering="use__last_used_at", empty_value="never")
+    def last_used(self, key: ApiKey) -> datetime | None:
+        use = getattr(key, "use", None)
+        return use.last_used_at if use else None
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm[ApiKey], change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        key, secret = ApiKey.objects.issue(
+            organization=obj.organization,
+            name=obj.name,
+            owner=obj.owner,
+            requests_per_minute=obj.requests_per_minute,
+            expires_at=obj.expires_at,
+        )
+        obj.pk = key.pk
+        obj.refresh_from_db()
+        messages.warning(request, f"Copy the key now, it is not shown again: {secret}")
+
+    @action(description="Revoke: callers are refused within 5 seconds, for good", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        found = list(queryset.filter(revoked_at=None))
+        for key in found:
+            key.revoke()
+            self.log_change(request, key, "Revoked.")
+        messages.success(request, f"Revoked: {', '.join(map(str, found))}." if found else "Nothing to revoke.")

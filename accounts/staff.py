@@ -1,0 +1,43 @@
+"""What the admin's pages are built on: the theme's classes, and two kinds of page that take rights away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import Model
+from django.http import HttpRequest
+
+if TYPE_CHECKING:  # the theme's classes are Django's with other clothes on, but bear no types
+    from django.contrib.admin import ModelAdmin, TabularInline
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    def display(
+        *, description: str, ordering: str = ..., empty_value: str = ..., label: bool | Mapping[str, str] = ...
+    ) -> Callable[[F], F]: ...
+
+    def action(*, description: str, permissions: list[str]) -> Callable[[F], F]: ...
+
+else:
+    from unfold.admin import ModelAdmin, TabularInline
+    from unfold.decorators import action, display
+
+__all__ = ["Kept", "ModelAdmin", "ReadOnly", "TabularInline", "action", "display"]
+
+
+class Kept:
+    """Rows that nobody deletes: what they stand for is switched off, revoked or suspended instead."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnly(Kept):
+    """Rows that people only look at."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

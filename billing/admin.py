@@ -1,0 +1,194 @@
+"""Staff's pages for prices and usage. Money and usage are never edited and never deleted."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.staff import Kept, ModelAdmin, ReadOnly, display
+from billing.models import Price, UsageEvent
+from billing.pricing import tariff
+
+if TYPE_CHECKING:
+    _Endless = Paginator[UsageEvent]
+else:
+    from unfold.paginator import InfinitePaginator as _Endless
+
+RATES = ("input", "cached_input", "cache_write", "cache_write_1h", "output")
+
+
+class PriceForm(forms.ModelForm[Price]):
+    class Meta:
+        model = Price
+        fields = ("model", "effective_at", *RATES, "tiers")
+
+    def clean_effective_at(self) -> Any:
+        """The past has been paid for: a price may begin now or later."""
+        at = self.cleaned_data["effective_at"]
+        if at < timezone.now() - timedelta(minutes=30):
+            raise ValidationError("A price cannot begin in the past. Give now, or a moment to come.")
+        return at
+
+    def clean_tiers(self) -> Any:
+        tiers = self.cleaned_data["tiers"] or []
+        prices = dict.fromkeys(("input", "output"), Decimal(0))
+        try:
+            tariff(version=0, model="", prices=prices, tiers=tiers)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValidationError(
+                'Give a list such as [{"above": 200000, "input": "2.50", "output": "10"}], with prices in quotes.'
+            ) from error
+        return tiers
+
+
+@admin.register(Price)
+class PriceAdmin(Kept, ModelAdmin[Price]):
+    """New versions only: a price that was charged is never changed."""
+
+    form = PriceForm
+    list_display = ("model", "effective_at", "in_force", *(f"{rate}_price" for rate in RATES), "tier_lengths")
+    list_filter = ("effective_at",)
+    search_fields = ("model",)
+    fieldsets = (
+        (None, {"fields": ("model", "effective_at")}),
+        ("Dollars per million tokens", {"fields": (*RATES, "tiers")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description="Begins", label={"now or before": "success", "later": "info"})
+    def in_force(self, price: Price) -> str:
+        return "now or before" if price.effective_at <= timezone.now() else "later"
+
+    @display(description="Input", ordering="input")
+    def input_price(self, price: Price) -> str:
+        return dollars(price.input)
+
+    @display(description="Cached input", ordering="cached_input")
+    def cached_input_price(self, price: Price) -> str:
+        return dollars(price.cached_input)
+
+    @display(description="Cache write", ordering="cache_write")
+    def cache_write_price(self, price: Price) -> str:
+        return dollars(price.cache_write)
+
+    @display(description="Cache write 1 h", ordering="cache_write_1h")
+    def cache_write_1h_price(self, price: Price) -> str:
+        return dollars(price.cache_write_1h)
+
+    @display(description="Output", ordering="output")
+    def output_price(self, price: Price) -> str:
+        return dollars(price.output)
+
+    @display(description="Tiers above")
+    def tier_lengths(self, price: Price) -> str:
+        return ", ".join(f"{tier['above']:,}" for tier in price.tiers)
+
+
+def dollars(price: Decimal | None) -> str:
+    """`$0.15`, `$2.50`, `$0.075`: at least two decimals, and as many as there are."""
+    if price is None:
+        return ""
+    whole, _, fraction = f"{price:f}".partition(".")
+    return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    title = "outcome"
+    parameter_name = "outcome"
+    ranges = {"ok": (200, 399), "refused": (400, 498), "hung-up": (499, 499), "failed": (500, 599)}
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [
+            ("ok", "Answered"),
+            ("refused", "Refused (4xx)"),
+            ("hung-up", "Caller hung up"),
+            ("failed", "Failed (5xx)"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        between = self.ranges.get(self.value() or "")
+        return queryset.filter(status__range=between) if between else queryset
+
+
+class ModelFilter(admin.SimpleListFilter):
+    """The models that have prices: asking the usage rows themselves would read all of them."""
+
+    title = "model that served"
+    parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        names = Price.objects.order_by("model").values_list("model", flat=True).distinct()
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(model=self.value()) if self.value() else queryset
+
+
+@admin.register(UsageEvent)
+class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
+    """What happened, newest first. There may be a great many, so they are never counted."""
+
+    list_display = ("started_at", "organization", "key", "served", "outcome", "tokens", "first_token", "duration")
+    list_filter = (OutcomeFilter, ("started_at", admin.DateFieldListFilter), "stream", ModelFilter)
+    list_select_related = ("organization", "api_key")
+    search_fields = ("model",)
+    search_help_text = "A request id, an organisation's slug or a model"
+    ordering = ("-request_id",)
+    list_per_page = 50
+    paginator = _Endless
+    show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageEvent], search_term: str
+    ) -> tuple[QuerySet[UsageEvent], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(request_id=uuid.UUID(term)), False
+        except ValueError:
+            named = Q(model=term) | Q(model_requested=term)
+            return queryset.filter(Q(organization__slug=term) | named | Q(external_id=term)), False
+
+    @display(description="Key")
+    def key(self, event: UsageEvent) -> str:
+        return event.api_key.name
+
+    @display(description="Model")
+    def served(self, event: UsageEvent) -> str:
+        served = event.model or event.model_requested
+        return f"{event.model_requested} → {served}" if event.model_requested != served else served
+
+    @display(
+        description="Status",
+        label={"answered": "success", "hung up": "info", "refused": "warning", "failed": "danger"},
+    )
+    def outcome(self, event: UsageEvent) -> tuple[str, str]:
+        name = "answered" if event.status < 400 else "hung up" if event.status == 499 else "refused"
+        return ("failed" if event.status >= 500 else name, str(event.status))
+
+    @display(description="Tokens in / out")
+    def tokens(self, event: UsageEvent) -> str:
+        written = event.cache_write_5m_tokens + event.cache_write_1h_tokens
+        sent = event.input_tokens + event.cache_read_tokens + written
+        return f"{sent:,} / {event.output_tokens + event.reasoning_tokens:,}"
+
+    @display(description="First token", ordering="first_token_ms")
+    def first_token(self, event: UsageEvent) -> str:
+        return "" if event.first_token_ms is None else f"{event.first_token_ms:,} ms"
+
+    @display(description="Took", ordering="duration_ms")
+    def duration(self, event: UsageEvent) -> str:
+        return f"{event.duration_ms:,} ms"
