@@ -56,6 +56,7 @@ def test_a_missing_key_is_401_and_says_how_to_send_one(gateway: live.Gateway) ->
         "Bearer " + "x" * 3000,
         "Bearer \xff\xfe",
     ],
+    ids=["no key", "not a key", "not a bearer", "never issued", "very long", "not ASCII"],
 )
 def test_a_wrong_key_is_401(gateway: live.Gateway, header: str) -> None:
     headers = {b"authorization": header.encode("latin-1")}
