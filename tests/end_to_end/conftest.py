@@ -136,7 +136,7 @@ def live_database(
 
 
 @pytest.fixture(scope="session")
-def live_settings() -> dict[str, object]:
+def live_settings() -> dict[str, Any]:
     """Bounds small enough to be reached by a test, and the fakes' credentials."""
     return {
         "OPENAI_API_KEY": FakeOpenAI.credential,
@@ -155,7 +155,7 @@ def live_settings() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def live_gateway(
-    live_database: str, live_settings: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+    live_database: str, live_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[live.Gateway]:
     log = tmp_path_factory.mktemp("gateway") / "gateway.log"
     with live.serving(database=live_database, log=log, workers=WORKERS, **live_settings) as gateway:

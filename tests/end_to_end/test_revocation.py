@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def own_valkey() -> Iterator[live.Valkey]:
 def lonely_gateway(
     own_valkey: live.Valkey,
     live_database: str,
-    live_settings: dict[str, object],
+    live_settings: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[live.Gateway]:
     """A gateway with a Valkey that nobody else uses."""
