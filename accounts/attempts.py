@@ -6,7 +6,7 @@ By network, so that one machine cannot try many accounts; by account, so that ma
 from __future__ import annotations
 
 from django.http import HttpRequest
-from django_ratelimit.core import get_usage  # type: ignore[import-untyped]  # it has no annotations
+from django_ratelimit.core import get_usage
 from redis.exceptions import RedisError
 
 from accounts.addresses import client_network

@@ -19,8 +19,12 @@ from accounts import keys
 class UserManager(BaseUserManager["User"]):
     """Makes people; e-mail addresses are kept as typed and compared without regard to case."""
 
+    def at(self, email: str) -> models.QuerySet[User]:
+        """Whoever signs in with this address: nobody or one. In the words of the index on it."""
+        return self.annotate(address=Lower("email")).filter(address=email.lower())
+
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        return self.at(username or "").get()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         if not email:

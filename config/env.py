@@ -6,7 +6,8 @@ container secrets are.
 
 import os
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -83,7 +84,7 @@ def url(name: str, hint: str, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
-def database(name: str = "DATABASE_URL") -> dict[str, object]:
+def database(name: str = "DATABASE_URL") -> dict[str, Any]:
     """Django's settings for the Postgres that `DATABASE_URL` names."""
     parts = url(
         name,
@@ -97,4 +98,5 @@ def database(name: str = "DATABASE_URL") -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname,
         "PORT": str(parts.port or 5432),
+        "OPTIONS": dict(parse_qsl(parts.query)),  # sslmode, sslrootcert and the like
     }

@@ -79,10 +79,12 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # -- state ------------------------------------------------------------------------------------
+_DATABASE = env.database()
 DATABASES: dict[str, Any] = {
     "default": {
-        **env.database(),
+        **_DATABASE,
         "OPTIONS": {
+            **_DATABASE["OPTIONS"],
             "connect_timeout": 5,
             # Only data definition may take longer, and migrations say so themselves.
             "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000",
@@ -96,6 +98,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "web",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
 }
 
@@ -235,5 +238,22 @@ UNFOLD = {
     "SITE_SUBHEADER": "Staff",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "navigation": "config.sidebar.navigation"},
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.theme.favicon"}],
+    "SIDEBAR": {"show_search": True, "navigation": "config.theme.navigation"},
+    "BORDER_RADIUS": "6px",
+    "COLORS": {  # the accent of static/css/tokens.css, from the lightest to the darkest
+        "primary": {
+            "50": "oklch(97.5% 0.015 262)",
+            "100": "oklch(94% 0.03 262)",
+            "200": "oklch(88.5% 0.06 262)",
+            "300": "oklch(81% 0.09 262)",
+            "400": "oklch(74% 0.12 262)",
+            "500": "oklch(62% 0.155 262)",
+            "600": "oklch(49% 0.17 262)",
+            "700": "oklch(42% 0.17 262)",
+            "800": "oklch(36% 0.14 262)",
+            "900": "oklch(30% 0.11 262)",
+            "950": "oklch(23% 0.08 262)",
+        }
+    },
 }

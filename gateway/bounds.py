@@ -24,7 +24,7 @@ class HangUpError(Exception):
 
 
 def check_headers(scope: Scope) -> dict[bytes, bytes]:
-    """The headers by lower-case name, the first of each. Raises `ApiError` (431, 413)."""
+    """The headers by lower-case name, the first of each. Raises `ApiError` (431)."""
     headers: dict[bytes, bytes] = {}
     size = 0
     for name, value in scope["headers"]:
@@ -38,10 +38,14 @@ def check_headers(scope: Scope) -> dict[bytes, bytes]:
             type=errors.INVALID,
             code="headers_too_large",
         )
+    return headers
+
+
+def check_length(headers: dict[bytes, bytes]) -> None:
+    """Raises `ApiError` (413) for a body that says itself that it is too large."""
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > settings.GATEWAY_MAX_BODY_BYTES:
         raise too_large()
-    return headers
 
 
 def too_large() -> errors.ApiError:

@@ -19,7 +19,7 @@ from django.urls import get_resolver
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
 from gateway.auth import authenticate
-from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, discard, hung_up, read_body
+from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, check_length, discard, hung_up, read_body
 from gateway.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Exchange:
         request = ApiRequest(self.scope, BytesIO())
         request.runtime, request.principal = self.runtime, principal
         if request.method in WITH_BODY:
+            check_length(headers)
             _check_content_type(headers.get(b"content-type", b""))
             request.content = await read_body(self.receive)
         request.entry = self.runtime.ledger.open(

@@ -95,6 +95,7 @@ class Runtime:
 def _connection_settings() -> dict[str, Any]:
     database = settings.DATABASES["default"]
     return {
+        **database["OPTIONS"],
         "dbname": database["NAME"],
         "user": database["USER"],
         "password": database["PASSWORD"],

@@ -111,7 +111,15 @@ def _gateway(state: State, plan: Plan) -> Service:
     tuning = ["--no-ws", "--http", "1", "--loop", "uvloop", "--backlog", "2048", "--backpressure", "2048"]
     return Service(
         name="Gateway",
-        command=[_tool("granian"), *options, *tuning, "--workers-kill-timeout", "35", "config.asgi:application"],
+        command=[
+            _tool("granian"),
+            *options,
+            *tuning,
+            "--respawn-failed-workers",
+            "--workers-kill-timeout",
+            "35",
+            "config.asgi:application",
+        ],
         env=plan.env,
         log=state.logs / "gateway.log",
         ready=lambda: _healthy(f"http://127.0.0.1:{plan.port}/healthz"),

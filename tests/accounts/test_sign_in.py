@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import redis
 import time_machine
+from django.db import IntegrityError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
@@ -255,3 +256,17 @@ def test_attempts_are_counted_by_the_network_they_come_from(
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     assert client_network(rf.get("/", REMOTE_ADDR=peer, headers=headers)) == network
+
+
+def test_the_admin_has_no_way_in_of_its_own(client: Client) -> None:
+    answer = client.get("/admin/login/?next=/admin/accounts/")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/sign-in/?next=/admin/accounts/"
+
+
+@pytest.mark.django_db
+def test_an_address_is_the_same_in_any_case() -> None:
+    made = User.objects.create_user("Ada@Example.com", "a long password of ours")
+    assert User.objects.get_by_natural_key("ada@EXAMPLE.com") == made
+    with pytest.raises(IntegrityError):
+        User.objects.create_user("ADA@example.com", "a long password of ours")

@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
 
 def _owner(email: str, organization: Organization) -> User:
-    user = User.objects.filter(email__iexact=email).first()
+    user = User.objects.at(email).first()
     if user is None:
         raise CommandError(f"Nobody signs in as {email}. Make the person in the admin first, or leave --owner out.")
     if not Membership.objects.of(organization).filter(user=user).exists():
