@@ -14,9 +14,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from accounts.models import ApiKey, Membership, Organization, User
-from accounts.staff import Kept, ModelAdmin, TabularInline, action, display
+from accounts.staff import Kept, ModelAdmin, TabularInline, action, display, moment, unbroken
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
@@ -56,7 +57,7 @@ class _AddressOnce:
 
     def clean_email(self) -> str:
         email: str = User.objects.normalize_email(self.cleaned_data["email"])
-        if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
+        if User.objects.at(email).exclude(pk=self.instance.pk).exists():
             raise ValidationError("Somebody signs in with this address already.")
         return email
 
@@ -78,7 +79,7 @@ class UserAdmin(Kept, _UserAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "name", "organizations", "is_active", "is_staff", "last_login", "joined_at")
+    list_display = ("email", "name", "organizations", "is_active", "is_staff", "signed_in", "joined")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     ordering = ("email",)
@@ -97,6 +98,14 @@ class UserAdmin(Kept, _UserAdmin):
     @display(description="Organisations")
     def organizations(self, user: User) -> str:
         return ", ".join(membership.organization.name for membership in user.memberships.all())
+
+    @display(description="Last sign-in", ordering="last_login", empty_value="never")
+    def signed_in(self, user: User) -> SafeString | None:
+        return moment(user.last_login)
+
+    @display(description="Joined", ordering="joined_at")
+    def joined(self, user: User) -> SafeString | None:
+        return moment(user.joined_at)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Nobody but a superuser changes a superuser, not even the password."""
@@ -118,7 +127,7 @@ class MembershipInline(TabularInline[Membership, Organization]):
 
 @admin.register(Organization)
 class OrganizationAdmin(Kept, ModelAdmin[Organization]):
-    list_display = ("name", "slug", "status", "member_count", "key_count", "sandbox_enabled", "created_at")
+    list_display = ("name", "slug", "status", "member_count", "key_count", "sandbox_enabled", "created")
     list_filter = (("suspended_at", admin.EmptyFieldListFilter), "sandbox_enabled", "retired_models")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
@@ -148,6 +157,10 @@ class OrganizationAdmin(Kept, ModelAdmin[Organization]):
     def key_count(self, organization: Organization) -> int:
         """Keys that are not revoked."""
         return int(getattr(organization, "key_count", 0))
+
+    @display(description="Created", ordering="created_at")
+    def created(self, organization: Organization) -> SafeString | None:
+        return moment(organization.created_at)
 
     @action(description="Suspend: every call is refused within 5 seconds", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
@@ -199,7 +212,7 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
     """Issues, limits and revokes keys. The secret is shown once, after issuing; the digest never."""
 
     form = ApiKeyForm
-    list_display = ("name", "shown", "organization", "owner", "state", "limit", "last_used", "created_at")
+    list_display = ("name", "shown", "organization", "owner", "state", "limit", "last_used", "created")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("organization", "owner", "use")
     search_fields = ("name", "organization__name", "organization__slug", "owner__email", "=hint_last4")
@@ -217,20 +230,24 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
 
     @display(description="Key")
     def shown(self, key: ApiKey) -> str:
-        return key.hint
+        return unbroken(key.hint)
 
     @display(description="Status", label=STATUS)
     def state(self, key: ApiKey) -> str:
         return key.status
 
-    @display(description="Requests a minute", ordering="requests_per_minute")
+    @display(description="Per minute", ordering="requests_per_minute")
     def limit(self, key: ApiKey) -> str:
         return str(key.requests_per_minute or "default")
 
     @display(description="Last used", ordering="use__last_used_at", empty_value="never")
-    def last_used(self, key: ApiKey) -> datetime | None:
+    def last_used(self, key: ApiKey) -> SafeString | None:
         use = getattr(key, "use", None)
-        return use.last_used_at if use else None
+        return moment(use.last_used_at) if use else None
+
+    @display(description="Created", ordering="created_at")
+    def created(self, key: ApiKey) -> SafeString | None:
+        return moment(key.created_at)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm[ApiKey], change: bool) -> None:
         if change:

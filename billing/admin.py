@@ -11,11 +11,12 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from accounts.staff import Kept, ModelAdmin, ReadOnly, display
+from accounts.staff import Kept, ModelAdmin, ReadOnly, display, moment, unbroken
 from billing.models import Price, UsageEvent
 from billing.pricing import tariff
 
@@ -56,7 +57,7 @@ class PriceAdmin(Kept, ModelAdmin[Price]):
     """New versions only: a price that was charged is never changed."""
 
     form = PriceForm
-    list_display = ("model", "effective_at", "in_force", *(f"{rate}_price" for rate in RATES), "tier_lengths")
+    list_display = ("model", "begins", "state", *(f"{rate}_price" for rate in RATES), "tier_lengths")
     list_filter = ("effective_at",)
     search_fields = ("model",)
     fieldsets = (
@@ -67,9 +68,19 @@ class PriceAdmin(Kept, ModelAdmin[Price]):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @display(description="Begins", label={"now or before": "success", "later": "info"})
-    def in_force(self, price: Price) -> str:
-        return "now or before" if price.effective_at <= timezone.now() else "later"
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
+        newest = Price.objects.filter(model=OuterRef("model"), effective_at__lte=timezone.now())
+        return super().get_queryset(request).annotate(in_force=newest.order_by("-effective_at").values("pk")[:1])
+
+    @display(description="From", ordering="effective_at")
+    def begins(self, price: Price) -> SafeString | None:
+        return moment(price.effective_at)
+
+    @display(description="State", label={"in force": "success", "to come": "info"})
+    def state(self, price: Price) -> str:
+        if price.effective_at > timezone.now():
+            return "to come"
+        return "in force" if getattr(price, "in_force", None) == price.pk else "superseded"
 
     @display(description="Input", ordering="input")
     def input_price(self, price: Price) -> str:
@@ -140,7 +151,7 @@ class ModelFilter(admin.SimpleListFilter):
 class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
     """What happened, newest first. There may be a great many, so they are never counted."""
 
-    list_display = ("started_at", "organization", "key", "served", "outcome", "tokens", "first_token", "duration")
+    list_display = ("started", "organization", "key", "served", "outcome", "tokens", "first_token", "duration")
     list_filter = (OutcomeFilter, ("started_at", admin.DateFieldListFilter), "stream", ModelFilter)
     list_select_related = ("organization", "api_key")
     search_fields = ("model",)
@@ -162,6 +173,10 @@ class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
             named = Q(model=term) | Q(model_requested=term)
             return queryset.filter(Q(organization__slug=term) | named | Q(external_id=term)), False
 
+    @display(description="Started", ordering="request_id")
+    def started(self, event: UsageEvent) -> SafeString | None:
+        return moment(event.started_at)
+
     @display(description="Key")
     def key(self, event: UsageEvent) -> str:
         return event.api_key.name
@@ -169,7 +184,7 @@ class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
     @display(description="Model")
     def served(self, event: UsageEvent) -> str:
         served = event.model or event.model_requested
-        return f"{event.model_requested} → {served}" if event.model_requested != served else served
+        return unbroken(f"{event.model_requested} → {served}" if event.model_requested != served else served)
 
     @display(
         description="Status",
@@ -183,12 +198,12 @@ class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
     def tokens(self, event: UsageEvent) -> str:
         written = event.cache_write_5m_tokens + event.cache_write_1h_tokens
         sent = event.input_tokens + event.cache_read_tokens + written
-        return f"{sent:,} / {event.output_tokens + event.reasoning_tokens:,}"
+        return unbroken(f"{sent:,} / {event.output_tokens + event.reasoning_tokens:,}")
 
     @display(description="First token", ordering="first_token_ms")
     def first_token(self, event: UsageEvent) -> str:
-        return "" if event.first_token_ms is None else f"{event.first_token_ms:,} ms"
+        return "" if event.first_token_ms is None else unbroken(f"{event.first_token_ms:,} ms")
 
     @display(description="Took", ordering="duration_ms")
     def duration(self, event: UsageEvent) -> str:
-        return f"{event.duration_ms:,} ms"
+        return unbroken(f"{event.duration_ms:,} ms")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -30,7 +31,7 @@ class ProviderForm(forms.ModelForm[Provider]):
     """The credential goes in here and never comes out."""
 
     new_credential = forms.CharField(
-        label="Credential",
+        label="New credential",
         required=False,
         widget=PasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="Stored encrypted, and never shown. Leave it blank to keep what is stored.",
@@ -68,7 +69,7 @@ class ProviderForm(forms.ModelForm[Provider]):
 @admin.register(Provider)
 class ProviderAdmin(ModelAdmin[Provider]):
     form = ProviderForm
-    list_display = ("name", "slug", "kind", "base_url", "credential_state", "route_count", "enabled")
+    list_display = ("name", "slug", "kind", "server", "credential_state", "route_count", "enabled")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "slug", "base_url")
 
@@ -79,7 +80,7 @@ class ProviderAdmin(ModelAdmin[Provider]):
         secret: tuple[str, ...] = ("needs_credential", "new_credential")
         if obj is not None:
             stored = ("remove_credential",) if obj.credential else ()
-            secret = ("credential_state", "api_key_env", *secret, *stored)
+            secret = ("credential_now", "api_key_env", *secret, *stored)
         return (
             (None, {"fields": ("name", "slug", "kind", "base_url", "enabled")}),
             ("Credential", {"fields": secret}),
@@ -91,8 +92,12 @@ class ProviderAdmin(ModelAdmin[Provider]):
         one, the address is to be had here; and a stored one is bound to its slug."""
         if obj is None:
             return ()
-        bound = ("slug", "kind", "credential_state", "api_key_env")
+        bound = ("slug", "kind", "credential_now", "api_key_env")
         return (*bound, "base_url") if obj.api_key_env else bound
+
+    @display(description="Server", ordering="base_url", empty_value="its kind's own")
+    def server(self, provider: Provider) -> str | None:
+        return urlsplit(provider.base_url).netloc or None
 
     @display(
         description="Credential",
@@ -104,23 +109,29 @@ class ProviderAdmin(ModelAdmin[Provider]):
         },
     )
     def credential_state(self, provider: Provider) -> tuple[str, str]:
-        source = credentials.source(
-            credential=provider.credential, api_key_env=provider.api_key_env, needed=provider.needs_credential
-        )
+        return _source(provider).value, self.credential_now(provider)
+
+    @display(description="Credential")
+    def credential_now(self, provider: Provider) -> str:
         name = provider.api_key_env
+        outside = f"from file {name.removeprefix(FILE)}" if name.startswith(FILE) else f"from environment {name}"
         words = {
             Source.STORED: "stored",
-            Source.ENVIRONMENT: f"from file {name.removeprefix(FILE)}"
-            if name.startswith(FILE)
-            else f"from environment {name}",
+            Source.ENVIRONMENT: outside,
             Source.MISSING: "no credential",
             Source.NOT_NEEDED: "not needed",
         }
-        return source.value, words[source]
+        return words[_source(provider)]
 
     @display(description="Routes", ordering="route_count")
     def route_count(self, provider: Provider) -> int:
         return int(getattr(provider, "route_count", 0))
+
+
+def _source(provider: Provider) -> Source:
+    return credentials.source(
+        credential=provider.credential, api_key_env=provider.api_key_env, needed=provider.needs_credential
+    )
 
 
 class RouteInline(TabularInline[Route, Model]):

@@ -1,0 +1,50 @@
+"""Staff at the admin's door, and a row behind every page."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models import Model as Row
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import ApiKey, ApiKeyUse, Membership, User
+from gateway import credentials
+from tests.admin.pages import STORED, UPSTREAM, make_usage
+from tests.factories import make_model, make_price, make_provider, make_route, make_user
+
+
+@pytest.fixture(autouse=True)
+def environment(settings: Settings) -> None:
+    settings.PROVIDER_SECRET = {"OPENAI_API_KEY": UPSTREAM}.get
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return make_user("root@example.com", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def staff(client: Client, root: User) -> Client:
+    client.force_login(root)
+    return client
+
+
+@pytest.fixture
+def rows(key: ApiKey, bob: User) -> dict[str, Row]:
+    """One row, at least, behind every page."""
+    ApiKeyUse.objects.create(api_key=key, last_used_at=timezone.now())
+    provider = make_provider("openai", api_key_env="OPENAI_API_KEY", credential=credentials.encrypt("openai", STORED))
+    model = make_model("small", successor=make_model("next"))
+    return {
+        "accounts/user": bob,
+        "accounts/organization": key.organization,
+        "accounts/membership": Membership.objects.get(user=bob),
+        "accounts/apikey": key,
+        "auth/group": bob.groups.create(name="support"),
+        "gateway/provider": provider,
+        "gateway/model": model,
+        "gateway/route": make_route(model, provider),
+        "billing/price": make_price("small", tiers=[{"above": 200000, "input": "2"}]),
+        "billing/usageevent": make_usage(key),
+    }

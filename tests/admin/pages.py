@@ -1,0 +1,55 @@
+"""The admin's pages, and how tests walk them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Model as Row
+from django.test import Client
+
+from accounts.models import ApiKey
+from billing.models import UsageEvent
+
+UPSTREAM = "sk-upstream-secret-0123456789"
+STORED = "sk-stored-secret-9876543210"
+EDITABLE = [
+    "accounts/user", "accounts/organization", "accounts/membership", "accounts/apikey", "auth/group",
+    "gateway/provider", "gateway/model", "gateway/route", "billing/price",
+]  # fmt: skip
+PAGES = [*EDITABLE, "billing/usageevent"]
+NEVER_DELETED = ["accounts/user", "accounts/organization", "accounts/apikey", "billing/price", "billing/usageevent"]
+
+
+def change_url(page: str, rows: dict[str, Row]) -> str:
+    return f"/admin/{page}/{rows[page].pk}/change/"
+
+
+def html(client: Client, url: str) -> str:
+    response = client.get(url)
+    assert response.status_code == 200, url
+    return response.content.decode()
+
+
+def run(client: Client, page: str, action: str, row: Row) -> str:
+    response = client.post(f"/admin/{page}/", {"action": action, "_selected_action": [row.pk]}, follow=True)
+    return response.content.decode()
+
+
+def make_usage(key: ApiKey, **fields: Any) -> UsageEvent:
+    now = datetime.now(UTC)
+    known = {
+        "request_id": uuid.uuid4(),
+        "model_requested": "old-name",
+        "model": "small",
+        "provider": "openai",
+        "stream": False,
+        "status": 200,
+        "input_tokens": 1200,
+        "output_tokens": 34,
+        "started_at": now,
+        "ended_at": now,
+        "duration_ms": 56,
+    }
+    return UsageEvent.objects.create(organization=key.organization, api_key=key, **{**known, **fields})

@@ -1,0 +1,95 @@
+"""Staff issue and revoke keys, suspend organisations, and cannot make themselves mightier."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts import keys
+from accounts.models import ApiKey, Organization, User
+from tests.admin.pages import html, run
+from tests.factories import make_user
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),  # static files are collected into an image only
+]
+
+
+def test_a_key_issued_here_shows_its_secret_on_the_next_page_and_never_again(
+    staff: Client, organization: Organization, bob: User
+) -> None:
+    form = {"organization": organization.pk, "name": "ci", "owner": bob.pk, "requests_per_minute": "120"}
+    response = staff.post("/admin/accounts/apikey/add/", {**form, "expires_at_0": "", "expires_at_1": ""}, follow=True)
+    found = set(keys.PATTERN.findall(response.content.decode()))
+    assert len(found) == 1
+    secret = found.pop()
+    key = ApiKey.objects.get()
+    assert bytes(key.digest) in keys.digests(secret)
+    assert (key.name, key.owner, key.requests_per_minute) == ("ci", bob, 120)
+    assert secret not in html(staff, "/admin/accounts/apikey/")
+    assert not [entry for entry in LogEntry.objects.all() if secret in entry.object_repr + entry.change_message]
+
+
+def test_a_stranger_cannot_be_given_a_key(staff: Client, organization: Organization, charlie: User) -> None:
+    response = staff.post(
+        "/admin/accounts/apikey/add/", {"organization": organization.pk, "name": "ci", "owner": charlie.pk}
+    )
+    assert "is not a member of Acme" in response.content.decode()
+    assert not ApiKey.objects.exists()
+
+
+def test_saving_a_key_changes_its_limit_and_not_its_secret(staff: Client, key: ApiKey) -> None:
+    digest = bytes(key.digest)
+    form = {"name": "renamed", "owner": "", "requests_per_minute": "7", "expires_at_0": "", "expires_at_1": ""}
+    response = staff.post(f"/admin/accounts/apikey/{key.pk}/change/", form, follow=True)
+    assert not keys.PATTERN.search(response.content.decode())
+    key.refresh_from_db()
+    assert (key.name, key.requests_per_minute, bytes(key.digest)) == ("renamed", 7, digest)
+
+
+def test_keys_are_revoked_by_the_list(staff: Client, key: ApiKey) -> None:
+    assert f"Revoked: {key.name}" in run(staff, "accounts/apikey", "revoke", key)
+    key.refresh_from_db()
+    assert key.status == "revoked"
+    assert "Nothing to revoke." in run(staff, "accounts/apikey", "revoke", key)
+
+
+def test_staff_who_may_only_look_cannot_revoke(client: Client, key: ApiKey) -> None:
+    looker = make_user("looker@example.com", is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_apikey"))
+    client.force_login(looker)
+    run(client, "accounts/apikey", "revoke", key)
+    key.refresh_from_db()
+    assert key.status == "active"
+
+
+def test_organisations_are_suspended_and_come_back(staff: Client, organization: Organization) -> None:
+    assert "Acme: suspended." in run(staff, "accounts/organization", "suspend", organization)
+    organization.refresh_from_db()
+    assert organization.suspended_at is not None
+    assert "Acme: no longer suspended." in run(staff, "accounts/organization", "resume", organization)
+    organization.refresh_from_db()
+    assert organization.suspended_at is None
+
+
+def test_a_person_is_made_with_an_address_that_is_free(staff: Client, alice: User) -> None:
+    form = {"name": "Dora", "usable_password": "true", "password1": "quite a long one", "password2": "quite a long one"}
+    taken = staff.post("/admin/accounts/user/add/", {**form, "email": "ALICE@acme.example"})
+    assert "Somebody signs in with this address already." in taken.content.decode()
+    staff.post("/admin/accounts/user/add/", {**form, "email": "dora@example.com"})
+    assert User.objects.get(name="Dora").check_password("quite a long one")
+
+
+def test_nobody_but_a_superuser_hands_out_rights_or_touches_a_superuser(client: Client, root: User, bob: User) -> None:
+    helper = make_user("helper@example.com", is_staff=True)
+    helper.user_permissions.add(*Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client.force_login(helper)
+    form = {"email": bob.email, "name": "Robert", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    client.post(f"/admin/accounts/user/{bob.pk}/change/", form)
+    bob.refresh_from_db()
+    assert (bob.name, bob.is_staff, bob.is_superuser) == ("Robert", False, False)
+    assert client.post(f"/admin/accounts/user/{root.pk}/change/", form).status_code == 403
+    assert client.get(f"/admin/accounts/user/{root.pk}/password/").status_code == 403
