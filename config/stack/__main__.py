@@ -1,55 +1,40 @@
-"""`python -m config.stack COMMAND`: what ./dev runs once the packages are installed."""
+"""The commands of ./dev, once their packages are installed."""
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Sequence
 
-from config.stack import checks, environment, up
-from config.stack.state import ROOT, StackError, State
-from config.stack.supervisor import Stopped, Supervisor
+from config.stack import checks, manage, testing, up
+from config.stack.state import StackError
 
 
-def main() -> int:
-    command, arguments = sys.argv[1], sys.argv[2:]
+def run(arguments: Sequence[str]) -> int:
+    command, *rest = arguments
     try:
-        if command == "up":
-            options = _up_options(arguments)
-            return up.run(once_only=options.once, with_model=not options.no_model)
-        if command == "test":
-            return checks.test(arguments)
-        if command == "check":
-            return checks.check()
-        if command == "bench":
-            print("The load harness comes with the work on the hot path; there is nothing to run yet.")
-            return 0
-        return manage(arguments)
+        return _run(command, rest)
     except StackError as error:
         print(error, file=sys.stderr)
-        return 1
+    except PermissionError as error:
+        print(f"{error.filename} cannot be used: it belongs to another user. Run ./dev as that user.", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
 
 
-def manage(arguments: list[str]) -> int:
-    """manage.py with the stack's settings; its servers are started for the time of the command if need be."""
-    state, given = State(), environment.current()
-    with ExitStack() as stack:
-        if state.running():
-            where = environment.running_addresses(state, given)
-        else:
-            stack.enter_context(state.locked("./dev manage"))
-            where = environment.addresses(state, given)
-            supervisor = stack.enter_context(Supervisor())
-            for service in where.services:
-                supervisor.start(service)
-            where.prepare()
-        env = environment.settings_for(state, where, given)
-        try:
-            command = [sys.executable, "manage.py", *arguments]
-            return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
-        except Stopped:
-            return 130
+def _run(command: str, arguments: list[str]) -> int:
+    if command == "up":
+        options = _up_options(arguments)
+        return up.run(once_only=options.once, with_model=not options.no_model)
+    if command == "test":
+        return testing.run(arguments)
+    if command == "check":
+        return checks.run()
+    if command == "bench":
+        print("The load harness is to come; there is nothing to measure with yet.")
+        return 0
+    return manage.run(arguments)
 
 
 def _up_options(arguments: list[str]) -> argparse.Namespace:
@@ -60,4 +45,4 @@ def _up_options(arguments: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(sys.argv[1:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -14,34 +14,46 @@ def step(name: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        print("failed", flush=True)
+        print(" stopped", flush=True)
         raise
     print(f"{time.monotonic() - begun:5.1f} s", flush=True)
 
 
-def show(public_url: str, made: dict[str, str], model: str) -> None:
-    lines = ["", "2389 is running. Ctrl-C stops it.", ""]
-    lines += [
-        f"  Front page   {public_url}/",
-        f"  Admin        {public_url}/admin/",
-        f"  API          {public_url}/v1",
-        "",
+def show(url: str, made: Mapping[str, str], model: str) -> None:
+    """`made` has `password` and `key` only on the start that made them."""
+    sections = [
+        ["", "2389 is running. Ctrl-C stops it."],
+        [
+            f"  Dashboard            {url}/",
+            f"  Admin                {url}/admin/",
+            f"  API                  {url}/v1",
+        ],
+        secrets(made),
+        ["Ask a model:"],
+        curl(url, made.get("key", "$KEY"), model),
     ]
-    lines.append(f"  Staff e-mail       {made['email']}")
-    if "password" in made:
-        lines.append(f"  One-time password  {made['password']}      (shown only now; change it in the admin)")
-    if "key" in made:
-        lines.append(f"  Demo key           {made['key']}      (shown only now)")
-    lines += ["", "Ask a model:", "", *_curl(public_url, made.get("key", "$KEY"), model)]
     if "key" not in made:
-        lines += ["", "A new key:  KEY=$(./dev manage create_key --org demo --name mine)"]
-    print("\n".join([*lines, ""]), flush=True)
+        sections.insert(-2, ["Make a key:"])
+        sections.insert(-2, ["  KEY=$(./dev manage create_key --org demo --name mine)"])
+    print("\n\n".join("\n".join(lines) for lines in sections) + "\n", flush=True)
 
 
-def _curl(public_url: str, key: str, model: str) -> list[str]:
-    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'
+def secrets(made: Mapping[str, str]) -> list[str]:
+    lines = [f"  Staff e-mail         {made['email']}"]
+    if "password" in made:
+        lines.append(f"  One-time password    {made['password']}")
+    if "key" in made:
+        lines.append(f"  Demo key             {made['key']}")
+    if "password" in made or "key" in made:
+        lines.append("                       Shown only now: note what you need.")
+    return lines
+
+
+def curl(url: str, key: str, model: str) -> list[str]:
     return [
-        f"  curl {public_url}/v1/chat/completions \\",
-        f'    -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\',
-        f"    -d '{body}'",
+        f"  curl {url}/v1/chat/completions \\",
+        f'    -H "Authorization: Bearer {key}" \\',
+        '    -H "Content-Type: application/json" \\',
+        f"""    -d '{{"model": "{model}",""",
+        """         "messages": [{"role": "user", "content": "What is the capital of France?"}]}'""",
     ]

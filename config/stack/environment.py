@@ -3,112 +3,139 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from config.stack import postgres, valkey
+from config.stack.postgres import Cluster
 from config.stack.processes import Service
-from config.stack.state import ROOT, StackError, State, free_port, read_env_file
+from config.stack.state import ROOT, StackError, State, free_port
+from config.stack.valkey import Server
+
+Environment = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """Where the state lives, and the services that must be started for it to be there."""
+class Servers:
+    """Where the state lives, and the services that must run for it to be there."""
 
     database_url: str
     redis_url: str
-    services: tuple[Service, ...]
+    services: tuple[Service, ...] = ()
 
-    def prepare(self) -> None:
-        """Once Postgres answers: make the database when the server is ours."""
-        if any(service.name == "Postgres" for service in self.services):
-            postgres.ensure_database(self.database_url.rsplit("/", 1)[0] + "/postgres")
+    def settings(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
 
-def with_env_file(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with `.env` for what it does not set."""
-    return {**read_env_file(ROOT / ".env"), **environment}
+def given() -> dict[str, str]:
+    """The caller's environment, with `.env` for what it does not set."""
+    return {**read_env_file(ROOT / ".env"), **os.environ}
 
 
-def addresses(state: State, environment: Mapping[str, str]) -> Addresses:
-    """The servers that DATABASE_URL and REDIS_URL name; our own for those that are not named."""
-    services: list[Service] = []
-    secrets = state.secrets()
-    database_url, redis_url = environment.get("DATABASE_URL"), environment.get("REDIS_URL")
-    if not database_url:
-        data, port = state.folder / "postgres" / "data", state.port("postgres")
-        postgres.create(data, password=secrets["postgres"])
-        services.append(postgres.service(data, port=port, log=state.logs / "postgres.log"))
-        database_url = _database_url(port, secrets["postgres"])
-    if not redis_url:
-        port = state.port("valkey")
-        folder, log = state.folder / "valkey", state.logs / "valkey.log"
-        services.append(valkey.service(folder, port=port, password=secrets["valkey"], log=log))
-        redis_url = _redis_url(port, secrets["valkey"])
-    return Addresses(database_url, redis_url, tuple(services))
+def value(environment: Environment, name: str) -> str | None:
+    """As config.env reads it: NAME, or the content of the file that NAME_FILE points at."""
+    if environment.get(name):
+        return environment[name]
+    path = environment.get(f"{name}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise StackError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
 
 
-def running_addresses(state: State, environment: Mapping[str, str]) -> Addresses:
-    """The servers of the `up` that holds this checkout."""
-    secrets, database, cache = state.secrets(), state.known_port("postgres"), state.known_port("valkey")
-    return Addresses(
-        environment.get("DATABASE_URL") or _database_url(database or 0, secrets["postgres"]),
-        environment.get("REDIS_URL") or _redis_url(cache or 0, secrets["valkey"]),
-        (),
+def kept(state: State, environment: Environment) -> Servers:
+    """The servers that DATABASE_URL and REDIS_URL name; our own, with their data in `.dev`, for those not named."""
+    return _servers(environment, lambda: _cluster(state, state.port), lambda: _server(state, state.port), state.logs)
+
+
+def running(state: State, environment: Environment) -> Servers:
+    """The same servers, started by somebody else."""
+    return Servers(
+        value(environment, "DATABASE_URL") or _cluster(state, state.kept_port).url(),
+        value(environment, "REDIS_URL") or _server(state, state.kept_port).url(),
     )
 
 
 @contextmanager
-def throwaway(environment: Mapping[str, str]) -> Iterator[Addresses]:
-    """Servers for one run of the tests, in a folder that is gone afterwards. The caller starts and stops them."""
+def throwaway(environment: Environment) -> Iterator[tuple[Servers, Path]]:
+    """Servers for one run of the tests, for the caller to start and stop; and their folder, which then is gone."""
     with tempfile.TemporaryDirectory(prefix="2389-test-") as name:
         folder = Path(name)
-        folder.chmod(0o755)
-        services: list[Service] = []
-        database_url, redis_url = environment.get("DATABASE_URL"), environment.get("REDIS_URL")
-        if not database_url:
-            data, port = folder / "postgres" / "data", free_port()
-            postgres.create(data, password="test", durable=False)  # noqa: S106 - lives as long as the tests
-            log = folder / "postgres.log"
-            services.append(postgres.service(data, port=port, log=log, durable=False))
-            database_url = _database_url(port, "test")
-        if not redis_url:
-            port = free_port()
-            services.append(
-                valkey.service(folder / "valkey", port=port, password="test", log=folder / "valkey.log")  # noqa: S106
-            )
-            redis_url = _redis_url(port, "test")
-        yield Addresses(database_url, redis_url, tuple(services))
+        folder.chmod(0o755)  # Postgres runs as another user than root
+        password = secrets.token_urlsafe(12)
+        servers = _servers(
+            environment,
+            lambda: Cluster(folder / "postgres" / "data", free_port(), password, durable=False),
+            lambda: Server(folder / "valkey", free_port(), password),
+            folder,
+        )
+        yield servers, folder
 
 
-def settings_for(state: State, where: Addresses, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of our own processes."""
-    secrets = {name: value for name, value in state.secrets().items() if name.isupper()}
-    return {
-        **secrets,
-        **environment,
-        "DATABASE_URL": where.database_url,
-        "REDIS_URL": where.redis_url,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUNBUFFERED": "1",
+def settings_of_stack(state: State, servers: Servers, environment: Environment) -> dict[str, str]:
+    """The environment of our own processes: the caller's, our secrets where it has none, and the servers."""
+    ours = {name: text for name, text in state.secrets().items() if name.isupper()}
+    ours = {name: text for name, text in ours.items() if not value(environment, name)}
+    return {**environment, **ours, **servers.settings(), **_python()}
+
+
+def settings_of_tests(servers: Servers, environment: Environment) -> dict[str, str]:
+    """The tests see nothing of the stack's secrets, nor of the provider keys in `.env`."""
+    secret = {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "KEY_PEPPER": f"1:{secrets.token_urlsafe(32)}",
+        "CREDENTIAL_KEYS": f"1:{urlsafe_b64encode(secrets.token_bytes(32)).decode()}",
     }
+    return {**environment, **secret, **servers.settings(), **_python()}
 
 
-def current() -> dict[str, str]:
-    return with_env_file(os.environ)
+def read_env_file(path: Path) -> dict[str, str]:
+    """`NAME=VALUE` lines; `#` begins a comment line; quotes around a value are taken off; empty means not set."""
+    values = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), start=1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, content = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise StackError(f"{path.name}, line {number}: this is not NAME=VALUE.")
+        content = content.strip()
+        if len(content) > 1 and content[0] == content[-1] and content[0] in "'\"":
+            content = content[1:-1]
+        if content:
+            values[name.strip()] = content
+    return values
 
 
-def _database_url(port: int, password: str) -> str:
-    return f"postgresql://{postgres.USER}:{quote(password)}@127.0.0.1:{port}/{postgres.DATABASE}"
+def _servers(
+    environment: Environment, cluster: Callable[[], Cluster], server: Callable[[], Server], logs: Path
+) -> Servers:
+    services: list[Service] = []
+    database_url, redis_url = value(environment, "DATABASE_URL"), value(environment, "REDIS_URL")
+    if not database_url:
+        postgres = cluster()
+        services.append(postgres.service(logs / "postgres.log"))
+        database_url = postgres.url()
+    if not redis_url:
+        valkey = server()
+        services.append(valkey.service(logs / "valkey.log"))
+        redis_url = valkey.url()
+    return Servers(database_url, redis_url, tuple(services))
 
 
-def _redis_url(port: int, password: str) -> str:
-    return f"redis://:{quote(password)}@127.0.0.1:{port}/0"
+def _cluster(state: State, port: Callable[[str], int]) -> Cluster:
+    return Cluster(state.folder / "postgres" / "data", port("postgres"), state.secrets()["postgres"])
 
 
-__all__ = ["Addresses", "StackError", "addresses", "current", "running_addresses", "settings_for", "throwaway"]
+def _server(state: State, port: Callable[[str], int]) -> Server:
+    return Server(state.folder / "valkey", port("valkey"), state.secrets()["valkey"])
+
+
+def _python() -> dict[str, str]:
+    return {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

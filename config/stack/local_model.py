@@ -36,6 +36,7 @@ def main() -> None:
     parameters.n_ctx = 4096
     parameters.n_parallel = 2
     parameters.cpuparams.n_threads = 1
+    parameters.sampling.temp = 0.0  # unless the caller asks for more: so small a model wanders quickly
     server = xllamacpp.Server(parameters)
     done = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: done.set())

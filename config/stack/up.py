@@ -3,176 +3,119 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from config.stack import banner, environment, local_model, once
+from config.stack import banner, environment, local_model, once, prepare, services
 from config.stack.processes import Service
-from config.stack.state import GATEWAY_PORT, ROOT, StackError, State
+from config.stack.state import ROOT, StackError, State
 from config.stack.supervisor import Stopped, Supervisor
 
-DEMO_MODEL = f"local/{local_model.MODEL}"
+GATEWAY_PORT = 8000
+FALLBACK_MODEL = "sandbox/echo"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What this run starts, and where."""
+@dataclass
+class Running:
+    """What a run has come to: where it answers, what it made, which model to ask."""
 
+    url: str
     port: int
     env: dict[str, str]
-    model_port: int | None
-    public_url: str
-    made: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str]
+    model: str = FALLBACK_MODEL
 
 
 def run(*, once_only: bool, with_model: bool) -> int:
     state = State()
-    with state.locked(_purpose(state)), Supervisor() as supervisor:
+    with state.locked("./dev up") as lock, Supervisor(lock) as supervisor:
         try:
-            plan = _bring_up(supervisor, state, with_model=with_model)
+            running = _bring_up(supervisor, state, with_model=with_model, self_check=once_only)
             if once_only:
-                return once.run(plan.port, plan.env, DEMO_MODEL if plan.model_port else "sandbox/echo")
-            banner.show(plan.public_url, plan.made, DEMO_MODEL if plan.model_port else "sandbox/echo")
+                once.ask(f"http://127.0.0.1:{running.port}/v1", running.made["key"], running.model)
+                return 0
+            lock.describe(url=running.url, settings=_chosen(running.env))
+            banner.show(running.url, running.made, running.model)
             supervisor.watch()
         except Stopped:
-            print("\nStopping ...", flush=True)
-        except StackError as error:
-            print(f"\n{error}", file=sys.stderr)
-            return 1
-    return 0
+            print("\nStopping. Ctrl-C again does not wait for open requests.", flush=True)
+    return 1 if once_only else 0
 
 
-def _purpose(state: State) -> str:
-    """What a second `up` is told."""
-    port = state.known_port("gateway") or GATEWAY_PORT
-    return f"./dev up serves http://127.0.0.1:{port}/"
-
-
-def _bring_up(supervisor: Supervisor, state: State, *, with_model: bool) -> Plan:
-    given = environment.current()
-    where = environment.addresses(state, given)
-    for service in where.services:
+def _bring_up(supervisor: Supervisor, state: State, *, with_model: bool, self_check: bool) -> Running:
+    begun, given = time.monotonic(), environment.given()
+    print("Starting 2389", flush=True)
+    servers = environment.kept(state, given)
+    for service in servers.services:
         with banner.step(service.name):
             supervisor.start(service)
-    where.prepare()
-    plan = _plan(state, where, given, with_model=with_model)
-    if plan.model_port:
-        supervisor.start(_model(state, plan.model_port), wait=False)
-    with banner.step("Tables and models"):
-        plan.made.update(_prepare(plan.env))
-    with banner.step("Gateway"):
-        supervisor.start(_gateway(state, plan))
-    with banner.step("Background workers"):
-        for service in _background(state, plan):
-            supervisor.start(service)
-    if plan.model_port:
-        with banner.step("Local model"):
-            supervisor.services[len(where.services)].wait_until_ready()
-    return plan
-
-
-def _plan(state: State, where: environment.Addresses, given: dict[str, str], *, with_model: bool) -> Plan:
-    port = state.port("gateway", preferred=GATEWAY_PORT)
-    if port != GATEWAY_PORT:
-        print(f"Port {GATEWAY_PORT} is taken; the gateway listens on {port}.")
-    model_port = None
+    running = _plan(state, servers, given)
+    model = None
     if with_model:
-        if local_model.weights() is None:
-            print("The local model is not installed on this machine; going on without it.")
-        else:
-            model_port = state.port("model")
-    env = environment.settings_for(state, where, given)
+        model = _load_model(supervisor, state, running)
+    with banner.step("Tables and registry"):
+        running.made = _prepare(running.env, self_check=self_check)
+    try:
+        _serve(supervisor, state, running, model)
+    except (StackError, Stopped):
+        if "password" in running.made:  # nobody could read it in the database
+            print("\n" + "\n".join(banner.secrets(running.made)), flush=True)
+        raise
+    print(f"  {'All of it':22}{time.monotonic() - begun:5.1f} s", flush=True)
+    return running
+
+
+def _plan(state: State, servers: environment.Servers, given: Mapping[str, str]) -> Running:
+    port = state.first_port(GATEWAY_PORT)
+    if port != GATEWAY_PORT:
+        print(f"  Port {GATEWAY_PORT} is taken by another program; the gateway listens on {port}.")
+    env = environment.settings_of_stack(state, servers, given)
     env.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
-    if model_port:
-        env["LOCAL_MODEL_URL"] = f"http://127.0.0.1:{model_port}/v1"
-    return Plan(port, env, model_port, env["PUBLIC_URL"])
+    return Running(url=env["PUBLIC_URL"].rstrip("/"), port=port, env=env, made={})
 
 
-def _prepare(env: dict[str, str]) -> dict[str, str]:
-    """Tables, models, and on the first start a staff user and a key: what `seed_demo` tells of them."""
-    command = [sys.executable, "-m", "config.stack.prepare"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+def _load_model(supervisor: Supervisor, state: State, running: Running) -> Service | None:
+    """Begin to load it; the rest starts meanwhile. The registry learns its address from LOCAL_MODEL_URL."""
+    if local_model.weights() is None:
+        print("  The local model is not installed; going on without it.")
+        return None
+    port = state.port("model")
+    running.env["LOCAL_MODEL_URL"] = f"http://127.0.0.1:{port}/v1"
+    model = services.model(state, port)
+    supervisor.start(model, wait=False)
+    return model
+
+
+def _serve(supervisor: Supervisor, state: State, running: Running, model: Service | None) -> None:
+    with banner.step("Gateway"):
+        supervisor.start(services.gateway(state, running.env, running.port))
+    with banner.step("Background worker"):
+        supervisor.start(services.worker(state, running.env))
+    with banner.step("Scheduler"):
+        supervisor.start(services.beat(state, running.env))
+    if model is None:
+        return
+    try:
+        with banner.step("Local model"):
+            model.wait_until_ready()
+        running.model = f"local/{local_model.MODEL}"
+    except StackError as error:
+        print(f"{error}\nGoing on without the local model.", flush=True)
+        supervisor.give_up(model)
+
+
+def _prepare(env: Mapping[str, str], *, self_check: bool) -> dict[str, str]:
+    command = [sys.executable, "-m", "config.stack.prepare", *([prepare.SELF_CHECK] if self_check else [])]
+    done = subprocess.run(command, cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StackError(f"The database could not be prepared:\n{done.stderr.strip()[-2000:]}")
     made: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return made
 
 
-def _gateway(state: State, plan: Plan) -> Service:
-    workers = plan.env.setdefault("GATEWAY_WORKERS", "1")
-    options = ["--interface", "asgi", "--host", "127.0.0.1", "--port", str(plan.port), "--workers", workers]
-    tuning = ["--no-ws", "--http", "1", "--loop", "uvloop", "--backlog", "2048", "--backpressure", "2048"]
-    return Service(
-        name="Gateway",
-        command=[
-            _tool("granian"),
-            *options,
-            *tuning,
-            "--respawn-failed-workers",
-            "--workers-kill-timeout",
-            "35",
-            "config.asgi:application",
-        ],
-        env=plan.env,
-        log=state.logs / "gateway.log",
-        ready=lambda: _healthy(f"http://127.0.0.1:{plan.port}/healthz"),
-        stop_seconds=40,
-    )
-
-
-def _background(state: State, plan: Plan) -> list[Service]:
-    env = {**plan.env, "C_FORCE_ROOT": "1"}  # only here: an image drops its privileges instead
-    celery, beat = [_tool("celery"), "-A", "config"], state.folder / "beat-schedule"
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel=warning"]
-    return [
-        Service(
-            name="Worker",
-            command=[*celery, "worker", "-P", "prefork", "-c", "1", *quiet],
-            env=env,
-            log=state.logs / "worker.log",
-            ready=_after(1.0),
-        ),
-        Service(
-            name="Beat",
-            command=[*celery, "beat", "-s", str(beat), "--pidfile=", "--loglevel=warning"],
-            env=env,
-            log=state.logs / "beat.log",
-            ready=_after(0.2),
-        ),
-    ]
-
-
-def _model(state: State, port: int) -> Service:
-    return Service(
-        name="Local model",
-        command=[sys.executable, "-m", "config.stack.local_model", str(port)],
-        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "PYTHONPATH": str(ROOT)},
-        log=state.logs / "model.log",
-        ready=lambda: _healthy(f"http://127.0.0.1:{port}/health"),
-        patience=120,
-    )
-
-
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
-
-
-def _healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - our own loopback address
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _after(seconds: float) -> Callable[[], bool]:
-    """Ready when it has lived this long: Celery has no health check that is quicker than its own start."""
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() >= until
+def _chosen(env: Mapping[str, str]) -> dict[str, str]:
+    """What this run decided, and `./dev manage` must know beside it."""
+    return {name: env[name] for name in ("PUBLIC_URL", "LOCAL_MODEL_URL") if name in env}
