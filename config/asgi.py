@@ -17,6 +17,15 @@ from config import health  # noqa: E402
 from gateway.bounds import Receive, Scope, Send  # noqa: E402
 from gateway.edge import DataPlane  # noqa: E402
 
+ELSEWHERE = {
+    "error": {
+        "message": f"This process serves the {settings.GATEWAY_PLANE} plane only: ask another one.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "unknown_url",
+    }
+}
+
 
 class Application:
     """Sends each request to its plane. GATEWAY_PLANE limits a process to one of them."""
@@ -35,14 +44,15 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        is_data = path == "/v1" or path.startswith("/v1/")
         if path in health.CHECKS:
             await health.answer(path, send)
-        elif self.serves_data and (path.startswith("/v1/") or path == "/v1"):
+        elif is_data and self.serves_data:
             await self.data_plane(scope, receive, send)
-        elif self.serves_control:
+        elif not is_data and self.serves_control:
             await self.control_plane(cast("dict[str, Any]", scope), cast("Any", receive), cast("Any", send))
         else:
-            await health.write(send, 404, {"status": "not found", "serves": settings.GATEWAY_PLANE})
+            await health.write(send, 404, ELSEWHERE)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection, connections
@@ -18,7 +20,7 @@ async def answer(path: str, send: Send) -> None:
     await write(send, 200 if problem is None else 503, body)
 
 
-async def write(send: Send, status: int, body: dict[str, str]) -> None:
+async def write(send: Send, status: int, body: Mapping[str, object]) -> None:
     content = orjson.dumps(body)
     headers = [
         (b"content-type", b"application/json"),

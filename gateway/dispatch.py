@@ -80,10 +80,12 @@ class Dispatch:
             _note_error(entry, error)
             raise
         else:
-            entry.status, entry.finish_reason = 200, completion.finish_reason
+            entry.finish_reason = completion.finish_reason
             entry.usage, entry.usage_source = _usage_of(served.call, completion.usage, completion.body)
+            content = orjson.dumps(completion.body)
             entry.mark_first_token()
-            return orjson.dumps(completion.body), served.headers(entry.model_requested)
+            entry.status = 200  # last: whatever fails before it is a failure in the row too
+            return content, served.headers(entry.model_requested)
         finally:
             if not entry.status:  # something of ours broke, and the edge says so
                 _note_error(entry, errors.internal())
