@@ -55,10 +55,10 @@ STEPS = (
 def run() -> int:
     """All steps, even when one fails. The tests come last, the slow ones too, so that their summary ends the output."""
     try:
-        with testing.settings() as env:
-            failed = [step.name for step in STEPS if not step.passes(env)]
+        with testing.bench() as bench:
+            failed = [step.name for step in STEPS if not step.passes(bench.env)]
             print("  tests", flush=True)
-            if testing.pytest(["-n", "auto"], env) != 0:
+            if bench.pytest(["-n", "auto"]) != 0:
                 failed.append("tests")
     except Stopped:
         return 130

@@ -24,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
         except BusyError as busy:
             chosen = busy.holder.get("settings")
             if chosen:
-                return _manage(_beside(state, chosen), arguments)
+                return run_in_foreground(_command(arguments), _beside(state, chosen))
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)  # it is on its way up, or another `manage` that will not be long
@@ -39,7 +39,7 @@ def _with_own_servers(state: State, lock: Lock, arguments: Sequence[str]) -> int
                 supervisor.start(service)
         except Stopped as stopped:
             raise StackError("Stopped before manage.py could begin.") from stopped
-        return _manage(environment.settings_of_stack(state, servers, given), arguments)
+        return supervisor.run_in_foreground(_command(arguments), environment.settings_of_stack(state, servers, given))
 
 
 def _beside(state: State, chosen: Mapping[str, str]) -> dict[str, str]:
@@ -47,5 +47,5 @@ def _beside(state: State, chosen: Mapping[str, str]) -> dict[str, str]:
     return {**environment.settings_of_stack(state, environment.running(state, given), given), **chosen}
 
 
-def _manage(env: dict[str, str], arguments: Sequence[str]) -> int:
-    return run_in_foreground([sys.executable, "manage.py", *arguments], env)
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "manage.py", *arguments]

@@ -90,8 +90,7 @@ class Service:
         deadline = time.monotonic() + self.stop_seconds
         while self.alive() and time.monotonic() < deadline and not (self.hurries and hurried()):
             time.sleep(0.02)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
 
     def output(self) -> str:
@@ -107,12 +106,26 @@ class Service:
         return "\n".join(f"    {line}" for line in self.output().splitlines()[-lines:]) or "    (nothing)"
 
 
-def run_in_foreground(command: Sequence[str], env: Mapping[str, str]) -> int:
-    """A program that has the terminal while it runs. Signals for us are passed on to it; it decides."""
-    process = subprocess.Popen(list(command), cwd=ROOT, env=dict(env), preexec_fn=die_with(os.getpid()))
+def run_in_foreground(
+    command: Sequence[str], env: Mapping[str, str], *, started: Callable[[int], None] = lambda group: None
+) -> int:
+    """A program that has the terminal while it runs. Signals for us are passed on to it; it decides.
+
+    Without a terminal it has a process group of its own, of which `started` is told and nothing outlives it.
+    """
+    grouped = not _at_terminal()
+    process = subprocess.Popen(
+        list(command),
+        cwd=ROOT,
+        env=dict(env),
+        preexec_fn=die_with(os.getpid()),
+        process_group=0 if grouped else None,
+    )
+    if grouped:
+        started(process.pid)
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGINT or not _at_terminal():  # Ctrl-C reaches it without us
+        if number != signal.SIGINT or grouped:  # Ctrl-C reaches it without us
             process.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -121,7 +134,14 @@ def run_in_foreground(command: Sequence[str], env: Mapping[str, str]) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if grouped:
+        kill_group(process.pid)
     return code if code >= 0 else 128 - code
+
+
+def kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def die_with(parent: int) -> Callable[[], None] | None:

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-from config.stack.processes import Service
+from config.stack.processes import Service, run_in_foreground
 from config.stack.state import ROOT, Lock, StackError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -70,6 +71,11 @@ class Supervisor:
             for service in list(self.services):
                 if not service.alive():
                     self._revive(service)
+
+    def run_in_foreground(self, command: Sequence[str], env: Mapping[str, str]) -> int:
+        return run_in_foreground(
+            command, env, started=lambda group: self._watchdog.tell(f"add {group} {signal.SIGTERM.value}")
+        )
 
     def remove_when_killed(self, folder: Path) -> None:
         """A folder that our own end would remove, if we get that far."""

@@ -6,34 +6,41 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from config.stack import environment
-from config.stack.processes import run_in_foreground
 from config.stack.supervisor import Stopped, Supervisor
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Servers that run for the tests, and the settings that lead to them."""
+
+    env: dict[str, str]
+    supervisor: Supervisor
+
+    def pytest(self, arguments: Sequence[str]) -> int:
+        return self.supervisor.run_in_foreground([sys.executable, "-m", "pytest", *arguments], self.env)
 
 
 def run(arguments: Sequence[str]) -> int:
     """The quick tests, in parallel, unless the arguments say otherwise."""
     try:
-        with settings() as env:
-            return pytest(with_defaults(arguments), env)
+        with bench() as ready:
+            return ready.pytest(with_defaults(arguments))
     except Stopped:
         return 130
 
 
 @contextmanager
-def settings() -> Iterator[dict[str, str]]:
-    """What tests run with, while the servers they need are up. DATABASE_URL and REDIS_URL are used when set."""
+def bench() -> Iterator[Bench]:
+    """DATABASE_URL and REDIS_URL are used when they are set; otherwise nothing is left of the servers afterwards."""
     given = dict(os.environ)
     with environment.throwaway(given) as (servers, folder), Supervisor() as supervisor:
         supervisor.remove_when_killed(folder)
         for service in servers.services:
             supervisor.start(service)
-        yield environment.settings_of_tests(servers, given)
-
-
-def pytest(arguments: Sequence[str], env: dict[str, str]) -> int:
-    return run_in_foreground([sys.executable, "-m", "pytest", *arguments], env)
+        yield Bench(environment.settings_of_tests(servers, given), supervisor)
 
 
 def with_defaults(arguments: Sequence[str]) -> list[str]:

@@ -165,6 +165,23 @@ def test_after_five_quick_deaths_it_gives_up(
     assert ("going on without it" in said) is not essential
 
 
+def test_a_program_in_the_foreground_leaves_nothing_behind_and_its_code_is_ours(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    program = (
+        f"import subprocess; pid = subprocess.Popen(['sleep', '60']).pid; open({str(child)!r}, 'w').write(str(pid))"
+    )
+    with Supervisor() as supervisor:
+        assert supervisor.run_in_foreground([sys.executable, "-c", program + "; raise SystemExit(3)"], os.environ) == 3
+    wait_for(lambda: not is_running(int(child.read_text())))
+
+
+def test_a_request_to_stop_is_passed_on_to_the_program_in_the_foreground() -> None:
+    program = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); time.sleep(60)"
+    with Supervisor() as supervisor:
+        signal_after(1.0, signal.SIGTERM)
+        assert supervisor.run_in_foreground([sys.executable, "-c", program], os.environ) == 7
+
+
 def test_the_handlers_of_signals_are_put_back() -> None:
     before = [signal.getsignal(number) for number in supervision.SIGNALS]
     with Supervisor():
