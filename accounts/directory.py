@@ -11,13 +11,11 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+from accounts.pool import Pool
 
 NEGATIVE_SECONDS = 4.0
 CAPACITY = 10_000

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+from accounts.pool import Pool
 
 FLUSH_SECONDS = 60.0
 

@@ -12,19 +12,18 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from accounts.pool import Pool
 from billing.batching import Batcher
 from billing.usage import Usage, UsageSource
 
 log = logging.getLogger(__name__)
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
-
 RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
+SETTLE_SECONDS = 3.0  # how long a caller waits for its row when Postgres hangs
+LARGEST_COUNT = 2**31 - 1
 
 # One statement however many rows, so that Postgres plans it once: each column arrives as an array.
 _COLUMNS = {
@@ -90,12 +89,22 @@ class Entry:
         usage, now = self.usage, time.monotonic()
         first_token_ms = None if self.first_token is None else round((self.first_token - self.started) * 1000)
         return (
-            self.request_id, self.external_id[:200], self.organization_id, self.api_key_id, self.model_requested[:120],
-            self.model, self.provider, self.upstream_model, self.stream, self.status, self.error_code[:60],
-            self.finish_reason[:30], usage.input, usage.cache_read, usage.cache_write_5m, usage.cache_write_1h,
-            usage.output, usage.reasoning, self.usage_source.value, self.started_at, datetime.now(UTC), first_token_ms,
+            self.request_id, _text(self.external_id, 200), self.organization_id, self.api_key_id,
+            _text(self.model_requested, 120), self.model, self.provider, self.upstream_model, self.stream, self.status,
+            _text(self.error_code, 60), _text(self.finish_reason, 30), _count(usage.input), _count(usage.cache_read),
+            _count(usage.cache_write_5m), _count(usage.cache_write_1h), _count(usage.output), _count(usage.reasoning),
+            self.usage_source.value, self.started_at, datetime.now(UTC), first_token_ms,
             round((now - self.started) * 1000),
         )  # fmt: skip
+
+
+def _text(value: object, length: int) -> str:
+    """What callers and providers wrote, as Postgres can keep it: one bad row would refuse all that share its batch."""
+    return str(value).replace("\0", "")[:length]
+
+
+def _count(value: float) -> int:
+    return min(max(0, int(value)), LARGEST_COUNT)
 
 
 class Ledger:
@@ -120,14 +129,14 @@ class Ledger:
 
     async def settle(self, entry: Entry) -> None:
         """Write the entry, once, whatever happens to the caller meanwhile. Returns when the row is durable, or
-        when Postgres is away: then it is tried again in the background."""
+        when Postgres is away or hangs: then it is written in the background."""
         if entry.settled:
             return
         entry.settled = True
         task = asyncio.create_task(self._persist(entry._row()))  # noqa: SLF001 - the two are one module
         self._late.add(task)
         task.add_done_callback(self._late.discard)
-        await asyncio.shield(task)
+        await asyncio.wait({task}, timeout=SETTLE_SECONDS)
 
     async def drain(self) -> None:
         """Wait for everything that is still being written."""
@@ -137,23 +146,33 @@ class Ledger:
     async def _persist(self, row: tuple[object, ...]) -> None:
         try:
             await self._batcher.submit(row)
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except psycopg.Error as error:
             log.error("a usage row waits for Postgres: %s", type(error).__name__, extra={"request_id": str(row[0])})
             task = asyncio.create_task(self._retry(row))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
-
     async def _retry(self, row: tuple[object, ...]) -> None:
         for delay in RETRY_SECONDS:
             await asyncio.sleep(delay)
             try:
                 await self._batcher.submit(row)
-            except (psycopg.OperationalError, PoolTimeout):
+            except psycopg.Error:
                 continue
             return
         log.critical("a usage row was lost: Postgres stayed away", extra={"request_id": str(row[0])})
 
     async def _write(self, rows: list[tuple[object, ...]]) -> list[None]:
+        """Write them together. When Postgres refuses a row for what is in it, the others are written all the same."""
+        try:
+            await self._insert(rows)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            if len(rows) == 1:
+                log.critical("a usage row was refused", exc_info=True, extra={"request_id": str(rows[0][0])})
+            else:
+                for row in rows:
+                    await self._write([row])
+        return [None] * len(rows)
+
+    async def _insert(self, rows: list[tuple[object, ...]]) -> None:
         async with self._pool.connection() as connection:
             await connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], prepare=True)
-        return [None] * len(rows)

@@ -16,13 +16,12 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from accounts.directory import Principal
+from accounts.pool import Pool
 from gateway import credentials, errors, lifecycle
 from gateway.providers.base import Target
-
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from accounts import keys
 from accounts.directory import Directory
 from accounts.last_use import FLUSH_SECONDS, LastUse
+from accounts.pool import Pool
 from billing.ledger import Ledger
 from gateway import tokens
 from gateway.dispatch import Dispatch
@@ -31,7 +32,7 @@ class Runtime:
     """Make it inside the loop, `start` it, and `stop` it when the loop ends."""
 
     def __init__(self) -> None:
-        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        self.pool: Pool = AsyncConnectionPool(
             kwargs=_connection_settings(),
             min_size=1,
             max_size=settings.GATEWAY_POOL_SIZE,

@@ -5,19 +5,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection
 from django.utils import timezone
-from psycopg_pool import AsyncConnectionPool
 
 from accounts import keys
 from accounts.directory import Directory, Principal
 from accounts.last_use import LastUse
 from accounts.models import ApiKey, ApiKeyUse, Organization
+from accounts.pool import Pool
+from tests.pools import open_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 
 @pytest.fixture
@@ -35,10 +33,7 @@ def _fresh_peppers() -> Iterator[None]:
 
 def _run(work: Callable[[Pool], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        parameters = connection.get_connection_params()
-        kwargs = {key: parameters[key] for key in ("dbname", "user", "password", "host", "port")} | {"autocommit": True}
-        pool: Pool
-        async with AsyncConnectionPool(kwargs=kwargs, min_size=1, max_size=4, open=False) as pool:
+        async with open_pool(size=4) as pool:
             return await work(pool)
 
     return asyncio.run(main())

@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
-from psycopg_pool import AsyncConnectionPool
 
 from accounts.models import ApiKey, Organization
 from billing.ledger import Entry, Ledger
 from billing.models import UsageEvent
 from billing.usage import Usage, UsageSource
 from gateway import request_ids
+from tests.pools import open_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,14 +35,11 @@ def _entry(ledger: Ledger, key: ApiKey) -> Entry:
     )
 
 
-def _run(work: Callable[[Ledger], Awaitable[Any]], **pool_settings: Any) -> Any:
+def _run(work: Callable[[Ledger], Awaitable[Any]], **parameters: Any) -> Any:
     """`work` with a ledger on the test database, in an event loop of its own."""
 
     async def main() -> Any:
-        parameters = connection.get_connection_params()
-        kwargs = {key: parameters[key] for key in ("dbname", "user", "password", "host", "port")} | {"autocommit": True}
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
-        async with AsyncConnectionPool(kwargs=kwargs | pool_settings, min_size=1, max_size=2, open=False) as pool:
+        async with open_pool(**parameters) as pool:
             ledger = Ledger(pool)
             result = await work(ledger)
             await ledger.drain()
@@ -122,3 +119,63 @@ def test_request_ids_lie_in_the_order_of_time() -> None:
     assert all(one.version == 7 and one.variant == uuid.RFC_4122 for one in made)
     assert [one.int >> 80 for one in made] == sorted(one.int >> 80 for one in made)
     assert len(set(made)) == 3
+
+
+@pytest.mark.parametrize("field", ["external_id", "model_requested", "error_code", "finish_reason"])
+def test_text_that_postgres_cannot_keep_is_kept_without_what_it_cannot(api_key: ApiKey, field: str) -> None:
+    async def work(ledger: Ledger) -> None:
+        entry = _entry(ledger, api_key)
+        setattr(entry, field, "a\0b")
+        await ledger.settle(entry)
+
+    _run(work)
+    assert getattr(UsageEvent.objects.get(), field) == "ab"
+
+
+def test_counts_that_cannot_be_true_are_kept_within_what_a_column_holds(api_key: ApiKey) -> None:
+    async def work(ledger: Ledger) -> None:
+        entry = _entry(ledger, api_key)
+        entry.usage = Usage(input=2**40, output=-5)
+        await ledger.settle(entry)
+
+    _run(work)
+    row = UsageEvent.objects.get()
+    assert (row.input_tokens, row.output_tokens) == (2**31 - 1, 0)
+
+
+def test_a_row_that_postgres_refuses_does_not_cost_its_neighbours_theirs(
+    api_key: ApiKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They share a statement: the second and all after it wait while the first is written."""
+
+    async def work(ledger: Ledger) -> uuid.UUID:
+        entries = [_entry(ledger, api_key) for _ in range(10)]
+        entries[5].status = 99_999  # more than the column holds
+        await asyncio.gather(*map(ledger.settle, entries))
+        return entries[5].request_id
+
+    refused = _run(work)
+    assert UsageEvent.objects.count() == 9
+    assert not UsageEvent.objects.filter(request_id=refused).exists()
+    assert [record.request_id for record in caplog.records if record.levelname == "CRITICAL"] == [str(refused)]
+
+
+def test_nobody_waits_long_for_a_database_that_hangs(api_key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billing.ledger.SETTLE_SECONDS", 0.1)
+
+    async def work(ledger: Ledger) -> int:
+        with psycopg.connect(**_parameters(), autocommit=False) as locker:
+            locker.execute("LOCK TABLE billing_usageevent IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.timeout(2):
+                await ledger.settle(_entry(ledger, api_key))
+            rows: int = locker.execute("SELECT count(*) FROM billing_usageevent").fetchall()[0][0]
+            locker.rollback()
+        return rows
+
+    assert _run(work) == 0
+    assert UsageEvent.objects.count() == 1
+
+
+def _parameters() -> dict[str, Any]:
+    given = connection.get_connection_params()
+    return {name: given[name] for name in ("dbname", "user", "password", "host", "port")}

@@ -6,15 +6,13 @@ import asyncio
 from datetime import UTC, date, datetime
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection
-from psycopg_pool import AsyncConnectionPool
 
 from accounts.directory import Principal
 from gateway.errors import ApiError
 from gateway.models import Model, Provider, Route
 from gateway.registry import Entry, Registry, Snapshot
+from tests.pools import open_pool
 
 TODAY = date(2026, 11, 23)
 CALLER = Principal(1, 1, "acme", None, None, revoked=False, suspended=False, sandbox_enabled=True, retired_models="")
@@ -143,10 +141,7 @@ def test_what_the_vendor_dropped_is_retired_for_good() -> None:
 
 def _current(gone: str = "") -> Snapshot:
     async def main() -> Snapshot:
-        parameters = connection.get_connection_params()
-        kwargs = {key: parameters[key] for key in ("dbname", "user", "password", "host", "port")} | {"autocommit": True}
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
-        async with AsyncConnectionPool(kwargs=kwargs, min_size=1, max_size=2, open=False) as pool:
+        async with open_pool() as pool:
             registry = Registry(pool, seconds=60)
             first = await registry.current()
             if not gone:
