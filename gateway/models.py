@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -115,9 +114,6 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_id} by {self.provider_id} as {self.upstream_model}"
-
-    def merged_options(self) -> dict[str, Any]:
-        return {**self.provider.options, **self.options}
 
 
 class ModelNotice(models.Model):

@@ -42,7 +42,6 @@ class Answer:
         return cls(status=case.status, body=case.body, headers={"content-type": kind, **case.headers})
 
 
-NEVER = Answer(keep=0, ending=Ending.SILENCE)
 NO_ANSWER = Answer(delay=3600)
 HTML = Answer(
     status=502,
