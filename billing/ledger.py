@@ -151,6 +151,7 @@ class Ledger:
             task = asyncio.create_task(self._retry(row))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
+
     async def _retry(self, row: tuple[object, ...]) -> None:
         for delay in RETRY_SECONDS:
             await asyncio.sleep(delay)

@@ -157,7 +157,9 @@ def test_a_row_that_postgres_refuses_does_not_cost_its_neighbours_theirs(
     refused = _run(work)
     assert UsageEvent.objects.count() == 9
     assert not UsageEvent.objects.filter(request_id=refused).exists()
-    assert [record.request_id for record in caplog.records if record.levelname == "CRITICAL"] == [str(refused)]
+    assert [record.__dict__["request_id"] for record in caplog.records if record.levelname == "CRITICAL"] == [
+        str(refused)
+    ]
 
 
 def test_nobody_waits_long_for_a_database_that_hangs(api_key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
