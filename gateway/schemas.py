@@ -13,11 +13,15 @@ from pydantic_core import ErrorDetails
 
 from gateway import errors
 
+MAX_DEPTH = 200  # orjson reads deeper than it writes, and what cannot be written cannot be passed on
 ROLES = Literal["developer", "system", "user", "assistant", "tool", "function"]
 
 
 class Open(BaseModel):
-    """Keeps what it does not know, and takes no string for a number."""
+    """Keeps what it does not know, and takes no string for a number.
+
+    Lists of these end at their first fault: a body may hold a million, and telling all of them takes minutes.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -39,9 +43,9 @@ class ToolCall(Open):
 
 class Message(Open):
     role: ROLES
-    content: str | list[ContentPart] | None = None
+    content: str | Annotated[list[ContentPart], Field(fail_fast=True)] | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Annotated[list[ToolCall], Field(fail_fast=True)] | None = None
     tool_call_id: str | None = None
 
 
@@ -64,7 +68,7 @@ class ChatCompletionRequest(Open):
     """Fields as in OpenAI's reference; those not named here are passed on as they are."""
 
     model: Annotated[str, Field(min_length=1)]
-    messages: Annotated[list[Message], Field(min_length=1, max_length=2048)]
+    messages: Annotated[list[Message], Field(fail_fast=True, min_length=1, max_length=2048)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -72,18 +76,18 @@ class ChatCompletionRequest(Open):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     n: Annotated[int, Field(ge=1, le=8)] | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: str | Annotated[list[str], Field(fail_fast=True, max_length=4)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     seed: int | None = None
     user: str | None = None
-    tools: Annotated[list[Tool], Field(max_length=128)] | None = None
+    tools: Annotated[list[Tool], Field(fail_fast=True, max_length=128)] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
-    functions: Annotated[list[FunctionDefinition], Field(max_length=128)] | None = None
+    functions: Annotated[list[FunctionDefinition], Field(fail_fast=True, max_length=128)] | None = None
     function_call: str | dict[str, Any] | None = None
 
 
@@ -97,7 +101,23 @@ def parse_object(body: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(payload, dict):
         raise errors.invalid('The body must be a JSON object, such as {"model": "...", "messages": [...]}.')
+    _check_depth(payload)
     return payload
+
+
+def _check_depth(payload: dict[str, Any]) -> None:
+    """Level by level, without recursion."""
+    level: list[Any] = [payload]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise errors.invalid(f"The body's JSON is nested more than {MAX_DEPTH} levels deep.")
 
 
 def check_chat(payload: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import orjson
 import pytest
+from pydantic import ValidationError
 
 from gateway.errors import ApiError
 from gateway.schemas import check_chat, parse_object
@@ -77,3 +79,34 @@ def test_a_body_that_is_not_a_json_object_is_refused(content: bytes) -> None:
 )
 def test_what_openai_takes_is_taken(fields: dict[str, Any]) -> None:
     check_chat(body(**fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "user", "content": [1] * 50_000}]},
+        {"messages": [{"role": "assistant", "tool_calls": [1] * 50_000}]},
+        {"stop": [1] * 50_000},
+        {"tools": [1] * 50_000},
+        {"functions": [1] * 50_000},
+    ],
+)
+def test_a_body_full_of_faults_is_refused_at_the_first(fields: dict[str, Any]) -> None:
+    with pytest.raises(ApiError) as caught:
+        check_chat(body(**fields))
+    assert isinstance(caught.value.__cause__, ValidationError)
+    assert caught.value.__cause__.error_count() < 10
+
+
+@pytest.mark.parametrize("inner", [b"[%s]", b'{"a":%s}', b'[{"a":%s}]'])
+def test_json_too_deep_to_be_passed_on_is_refused(inner: bytes) -> None:
+    content = b"1"
+    while content.count(b"[") + content.count(b"{") < 150:
+        content = inner % content
+    shallow = parse_object(b'{"metadata":%s}' % content)
+    assert orjson.loads(orjson.dumps(shallow)) == shallow
+    while content.count(b"[") + content.count(b"{") < 300:
+        content = inner % content
+    with pytest.raises(ApiError, match="200 levels") as caught:
+        parse_object(b'{"metadata":%s}' % content)
+    assert caught.value.status == 400
