@@ -19,8 +19,6 @@ from gateway import documentation
 from gateway.providers import providers
 from gateway.providers.sandbox import BEHAVIOURS
 
-pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
-
 ROOT = Path(settings.BASE_DIR)
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [*DOCS, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]

@@ -19,9 +19,6 @@ from accounts.addresses import client_network
 from accounts.models import User
 from tests.factories import make_user
 
-# A checkout has not collected its static files, and WhiteNoise says so.
-pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
-
 PASSWORD = "correct horse battery staple"
 WRONG = "This e-mail address and this password do not belong together."
 

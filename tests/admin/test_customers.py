@@ -12,10 +12,7 @@ from accounts.models import ApiKey, Organization, User
 from tests.admin.pages import html, run
 from tests.factories import make_user
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),  # static files are collected into an image only
-]
+pytestmark = pytest.mark.django_db
 
 
 def test_a_key_issued_here_shows_its_secret_on_the_next_page_and_never_again(

@@ -17,10 +17,7 @@ from billing.models import Price, UsageEvent
 from tests.admin.pages import NEVER_DELETED, change_url, html, make_usage, run
 from tests.factories import make_key, make_price
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),  # static files are collected into an image only
-]
+pytestmark = pytest.mark.django_db
 
 
 def price_form(**fields: Any) -> dict[str, Any]:

@@ -13,10 +13,7 @@ from gateway.models import Provider
 from tests.admin.pages import EDITABLE, PAGES, STORED, UPSTREAM, change_url, html, make_usage
 from tests.factories import make_key, make_model, make_provider, make_route, make_user
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),  # static files are collected into an image only
-]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -17,10 +17,7 @@ from gateway.registry import today
 from tests.admin.pages import STORED, html, run
 from tests.factories import make_model, make_price, make_provider
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),  # static files are collected into an image only
-]
+pytestmark = pytest.mark.django_db
 
 
 def provider_url(provider: Provider) -> str:

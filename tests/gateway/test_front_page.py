@@ -18,9 +18,6 @@ from accounts.models import Organization, User
 from gateway.samples import samples
 from tests.factories import make_organization, make_user
 
-# A checkout has not collected its static files, and WhiteNoise says so.
-pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
-
 PUBLIC = ["/", "/sign-in/", "/sign-out/", "/docs/", "/docs/errors/", "/nowhere/"]
 TOKENS = Path(settings.BASE_DIR) / "static" / "css" / "tokens.css"
 
