@@ -61,6 +61,17 @@ def model_not_found(message: str) -> ApiError:
     return ApiError(404, message, type=INVALID, code="model_not_found", param="model")
 
 
+def model_gone(model: str, *, hint: str) -> ModelGoneError:
+    return ModelGoneError(
+        404,
+        f"The model '{model}' does not exist at its provider.",
+        type=INVALID,
+        code="model_not_found",
+        param="model",
+        hint=hint,
+    )
+
+
 def internal() -> ApiError:
     return ApiError(
         500,

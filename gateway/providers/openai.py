@@ -155,14 +155,7 @@ class OpenAI(Provider):
         hint = f"{call.target.provider} answered {status}: {redact(str(detail.get('message') or body[:300]))}"
         code = detail.get("code")
         if status == 404 and (code == "model_not_found" or "model" in str(detail.get("message", "")).lower()):
-            return errors.ModelGoneError(
-                404,
-                f"The model '{call.target.model}' does not exist at its provider.",
-                type=errors.INVALID,
-                code="model_not_found",
-                param="model",
-                hint=hint,
-            )
+            return errors.model_gone(call.target.model, hint=hint)
         if status == 429 and code == "insufficient_quota":
             return errors.from_upstream(402, hint=hint)
         if status not in CALLERS_FAULT:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway import errors
 from gateway.translation.anthropic_capabilities import Capabilities
+from gateway.translation.chat_request import content_parts
 
 Block = dict[str, Any]
 
@@ -27,7 +28,7 @@ def blocks(content: object, *, at: str, takes: Capabilities) -> list[Block]:
     """What a user or a tool says. `at` is where it stands in the body, for errors. Empty text is left out, because
     Anthropic refuses it."""
     found = []
-    for part, where in _parts(content, at):
+    for part, where in content_parts(content, at):
         if part["type"] == "text":
             block = _text(part, part.get("text"), at=f"{where}.text")
         elif part["type"] == "image_url":
@@ -48,7 +49,7 @@ def blocks(content: object, *, at: str, takes: Capabilities) -> list[Block]:
 def text_blocks(content: object, *, at: str, kinds: tuple[str, ...] = ("text",)) -> list[Block]:
     """What can only be text: system messages, and with `kinds` text and refusal the assistant's."""
     found = []
-    for part, where in _parts(content, at):
+    for part, where in content_parts(content, at):
         kind = part["type"]
         if kind not in kinds:
             raise errors.invalid(
@@ -66,22 +67,6 @@ def mark(found: list[Block], source: Mapping[str, Any]) -> list[Block]:
     bearer = next((block for block in reversed(found) if "thinking" not in block["type"]), None)
     if isinstance(control, dict) and bearer is not None:
         bearer["cache_control"] = control
-    return found
-
-
-def _parts(content: object, at: str) -> list[tuple[Mapping[str, Any], str]]:
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [({"type": "text", "text": content}, at)]
-    if not isinstance(content, list):
-        raise errors.invalid(f"'{at}' must be a string or a list of content parts.", param=at)
-    found: list[tuple[Mapping[str, Any], str]] = []
-    for position, part in enumerate(content):
-        where = f"{at}[{position}]"
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-            raise errors.invalid(f"'{where}' must be an object with a type, such as text.", param=where)
-        found.append((part, where))
     return found
 
 

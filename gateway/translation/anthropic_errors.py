@@ -61,14 +61,7 @@ def _told(
     if detail is None:
         return errors.upstream_unavailable(hint)  # a page from something in between
     if status == 404 and "model" in said.lower():
-        return errors.ModelGoneError(
-            404,
-            f"The model '{call.target.model}' does not exist at its provider.",
-            type=errors.INVALID,
-            code="model_not_found",
-            param="model",
-            hint=hint,
-        )
+        return errors.model_gone(call.target.model, hint=hint)
     return _refused(status, said or "The provider refused the request without saying why.", hint)
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from gateway import errors
 from gateway.translation.anthropic_capabilities import Capabilities
 from gateway.translation.anthropic_content import Block, blocks, mark, text_blocks
 from gateway.translation.anthropic_names import ToolNames, legalised
+from gateway.translation.chat_request import call_arguments
 
 PLACEHOLDER = "."  # stands where Anthropic needs a turn and the caller said nothing
 CONTINUE = "Continue."  # asks a model that takes no prefill to go on from what it is given
@@ -166,7 +165,7 @@ class _Walk:
         self._ids.add(wire_id)
         name = self._names.out(function["name"])
         self.tool_names[name] = None
-        block = {"type": "tool_use", "id": wire_id, "name": name, "input": _arguments(function.get("arguments"))}
+        block = {"type": "tool_use", "id": wire_id, "name": name, "input": call_arguments(function.get("arguments"))}
         return _Call(given_id, function["name"], wire_id, at), block
 
     def _result(self, message: Mapping[str, Any], at: str) -> None:
@@ -269,17 +268,3 @@ def _thought(kind: object, text: object, signature: object, data: object) -> Blo
 def _quoted(block: Block) -> Block:
     """A system message that has to stand in a user turn, marked as what it is."""
     return {**block, "text": f"<system>\n{block['text']}\n</system>"}
-
-
-def _arguments(arguments: object) -> dict[str, Any]:
-    """A call's arguments as the object that Anthropic wants. What is none is kept under `_raw`: a history with
-    arguments that were cut off must stay usable."""
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        parsed = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return {"_raw": arguments}
-    if parsed is None:
-        return {}
-    return parsed if isinstance(parsed, dict) else {"_raw": arguments}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from gateway.providers.base import ChatCall
 from gateway.translation.anthropic_capabilities import Capabilities
+from gateway.translation.chat_request import function_names
 
 MAX_NAME = 128
 ANSWER_TOOL = "json_answer"
@@ -61,20 +61,8 @@ class Reading:
 
     @classmethod
     def of(cls, call: ChatCall, takes: Capabilities) -> Reading:
-        names = ToolNames(_names_in(call.body))
+        names = ToolNames(function_names(call.body))
         wanted = call.body.get("response_format")
         schema = isinstance(wanted, dict) and wanted.get("type") == "json_schema"
         answer_tool = names.fresh(ANSWER_TOOL) if schema and not takes.json_schema else None
         return cls(names, answer_tool, call.legacy_functions)
-
-
-def _names_in(body: Mapping[str, Any]) -> Iterator[str]:
-    """Every tool name in the request: offered first, then those of the history."""
-    functions = [tool.get("function") for tool in body.get("tools") or () if isinstance(tool, dict)]
-    functions += body.get("functions") or ()
-    for message in body["messages"]:
-        functions += [call.get("function") for call in message.get("tool_calls") or ()]
-        functions.append(message.get("function_call"))
-    for function in functions:
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            yield function["name"]

@@ -18,6 +18,7 @@ from gateway.translation.anthropic_names import Reading
 from gateway.translation.anthropic_reasoning import reasoning
 from gateway.translation.anthropic_schema import AT, reduced
 from gateway.translation.anthropic_tools import toolset
+from gateway.translation.chat_request import answer_limit
 
 DEFAULT_MAX_TOKENS = 8192
 ONLY_JSON = "Answer with one JSON object and nothing else: no other text around it and no code fence."
@@ -30,7 +31,7 @@ def message_request(call: ChatCall) -> dict[str, Any]:
     reading = Reading.of(call, takes)
     conversation = converse(body["messages"], takes=takes, names=reading.names, options=call.target.options)
     tools = toolset(call, takes=takes, reading=reading, in_history=conversation.tool_names)
-    max_tokens = _max_tokens(call)
+    max_tokens = answer_limit(call) or call.target.max_output_tokens or DEFAULT_MAX_TOKENS
     may_think = not (tools.forced or conversation.prefilled or conversation.breaks_thinking)
     thought = reasoning(body, takes=takes, max_tokens=max_tokens, may_think=may_think)
     answer_format = _answer_format(body, takes)
@@ -66,18 +67,6 @@ def _check_answerable(body: Mapping[str, Any]) -> None:
         raise errors.invalid(
             "'modalities' must be [\"text\"]: this model does not speak.", param="modalities", code="unsupported_value"
         )
-
-
-def _max_tokens(call: ChatCall) -> int:
-    most = call.target.max_output_tokens
-    for param in ("max_completion_tokens", "max_tokens"):
-        asked = call.body.get(param)
-        if asked is None:
-            continue
-        if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
-            raise errors.invalid(f"'{param}' must be a whole number of at least 1.", param=param)
-        return min(asked, most) if most else asked
-    return most or DEFAULT_MAX_TOKENS
 
 
 def _system(body: Mapping[str, Any], conversation: Conversation) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway import errors
+from gateway.translation.chat_request import content_parts
 from gateway.translation.gemini_capabilities import Capabilities
 
 Part = dict[str, Any]
@@ -25,7 +26,7 @@ def parts_of(content: object, *, at: str, takes: Capabilities) -> list[Part]:
     """What a user or a tool says. `at` is where it stands in the body, for errors. Empty text is left out."""
     makers = {"text": _text, "image_url": _image, "file": _file, "input_audio": _audio}
     found = []
-    for part, where in _entries(content, at):
+    for part, where in content_parts(content, at):
         maker = makers.get(part["type"])
         if maker is None:
             raise errors.invalid(
@@ -40,7 +41,7 @@ def parts_of(content: object, *, at: str, takes: Capabilities) -> list[Part]:
 def text_parts(content: object, *, at: str, kinds: tuple[str, ...] = ("text",)) -> list[Part]:
     """What can only be text: system messages, and with `kinds` text and refusal the assistant's."""
     found = []
-    for part, where in _entries(content, at):
+    for part, where in content_parts(content, at):
         kind = part["type"]
         if kind not in kinds:
             raise errors.invalid(
@@ -48,22 +49,6 @@ def text_parts(content: object, *, at: str, kinds: tuple[str, ...] = ("text",)) 
             )
         found.append(_said(part.get(kind), at=f"{where}.{kind}"))
     return [part for part in found if part is not None]
-
-
-def _entries(content: object, at: str) -> list[tuple[Mapping[str, Any], str]]:
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [({"type": "text", "text": content}, at)]
-    if not isinstance(content, list):
-        raise errors.invalid(f"'{at}' must be a string or a list of content parts.", param=at)
-    found: list[tuple[Mapping[str, Any], str]] = []
-    for position, part in enumerate(content):
-        where = f"{at}[{position}]"
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-            raise errors.invalid(f"'{where}' must be an object with a type, such as text.", param=where)
-        found.append((part, where))
-    return found
 
 
 def _text(part: Mapping[str, Any], *, at: str, takes: Capabilities) -> Part | None:

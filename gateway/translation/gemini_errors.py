@@ -60,7 +60,7 @@ def _told(call: ChatCall, status: int, detail: Mapping[str, Any], *, retry_after
     if meant not in CALLERS_FAULT:
         return errors.from_upstream(meant, hint=hint, retry_after=_retry_delay(detail) or retry_after)
     if meant == 404 and "model" in said.lower():
-        return _gone(call, hint)
+        return errors.model_gone(call.target.model, hint=hint)
     message = said or "The provider refused the request without saying why."
     if TOO_LONG in said:
         return _refused(400, message, hint, code="context_length_exceeded", param="messages")
@@ -86,17 +86,6 @@ def _retry_delay(detail: Mapping[str, Any]) -> str | None:
     """The seconds of a `RetryInfo`, which writes them as `48s`."""
     delays = [entry["retryDelay"] for entry in _details(detail) if isinstance(entry.get("retryDelay"), str)]
     return delays[0].removesuffix("s") if delays else None
-
-
-def _gone(call: ChatCall, hint: str) -> errors.ApiError:
-    return errors.ModelGoneError(
-        404,
-        f"The model '{call.target.model}' does not exist at its provider.",
-        type=errors.INVALID,
-        code="model_not_found",
-        param="model",
-        hint=hint,
-    )
 
 
 def _refused(status: int, message: str, hint: str, *, code: str | None, param: str | None = None) -> errors.ApiError:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from gateway import errors
+from gateway.translation.chat_request import call_arguments
 from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_content import Part, parts_of, text_parts
 from gateway.translation.gemini_names import FunctionNames
@@ -139,7 +138,7 @@ class _Walk:
 
     def _call(self, function: Mapping[str, Any], given_id: str, signature: str | None, *, at: str) -> _Call:
         call_id, name = strip_signature(given_id), self._names.out(function["name"])
-        part: Part = {"functionCall": {"id": call_id, "name": name, "args": _arguments(function.get("arguments"))}}
+        part: Part = {"functionCall": {"id": call_id, "name": name, "args": call_arguments(function.get("arguments"))}}
         if signature is not None and self._takes.thinking != "none":
             part["thoughtSignature"] = signature
         return _Call(call_id, function["name"], part, at)
@@ -175,17 +174,3 @@ class _Walk:
                 param=where,
             )
         return waiting
-
-
-def _arguments(arguments: object) -> dict[str, Any]:
-    """A call's arguments as the object that Gemini wants. What is none is kept under `_raw`: a history with
-    arguments that were cut off must stay usable."""
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        parsed = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return {"_raw": arguments}
-    if parsed is None:
-        return {}
-    return parsed if isinstance(parsed, dict) else {"_raw": arguments}

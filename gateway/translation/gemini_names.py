@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from gateway.translation.chat_request import function_names
 
 MAX_NAME = 64
 
@@ -25,7 +27,7 @@ class FunctionNames:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> FunctionNames:
-        return cls(_names_in(body))
+        return cls(function_names(body))
 
     def out(self, name: str) -> str:
         return self._out[name]
@@ -43,15 +45,3 @@ class FunctionNames:
             suffix = f"_{number}"
             wire = base[: MAX_NAME - len(suffix)] + suffix
         return wire
-
-
-def _names_in(body: Mapping[str, Any]) -> Iterator[str]:
-    """Every function name in the request: offered first, then those of the history."""
-    functions = [tool.get("function") for tool in body.get("tools") or ()]
-    functions += body.get("functions") or ()
-    for message in body["messages"]:
-        functions += [call.get("function") for call in message.get("tool_calls") or ()]
-        functions.append(message.get("function_call"))
-    for function in functions:
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            yield function["name"]

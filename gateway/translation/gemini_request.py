@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway import errors
 from gateway.providers.base import ChatCall
+from gateway.translation.chat_request import answer_limit
 from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_messages import converse
 from gateway.translation.gemini_names import FunctionNames
@@ -32,7 +33,7 @@ def generate_request(call: ChatCall) -> dict[str, Any]:
     if answer and not takes.tools_with_json:
         tools = _without_conflict(tools)
     config = {
-        "maxOutputTokens": _max_tokens(call),
+        "maxOutputTokens": answer_limit(call),
         "candidateCount": body.get("n") if body.get("n") != 1 else None,
         "stopSequences": _stop_sequences(body.get("stop")),
         "seed": body["seed"] % SEEDS if isinstance(body.get("seed"), int) else None,
@@ -72,18 +73,6 @@ def _check_answerable(body: Mapping[str, Any], takes: Capabilities) -> None:
             param="web_search_options",
             code="unsupported_parameter",
         )
-
-
-def _max_tokens(call: ChatCall) -> int | None:
-    most = call.target.max_output_tokens
-    for param in ("max_completion_tokens", "max_tokens"):
-        asked = call.body.get(param)
-        if asked is None:
-            continue
-        if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
-            raise errors.invalid(f"'{param}' must be a whole number of at least 1.", param=param)
-        return min(asked, most) if most else asked
-    return None
 
 
 def _stop_sequences(stop: object) -> list[str]:
