@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from accounts.pool import Pool
 
 NEGATIVE_SECONDS = 4.0
+ASK_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
 CAPACITY = 10_000
 
 _QUERY = """
@@ -49,7 +50,8 @@ class Principal:
 
 
 class Directory:
-    """Looks digests up. Raises `psycopg` errors when Postgres cannot answer: not knowing is not a refusal."""
+    """Looks digests up. Raises `psycopg` errors when Postgres cannot answer, and `TimeoutError` when it does not:
+    not knowing is not a refusal."""
 
     def __init__(self, pool: Pool, *, seconds: float) -> None:
         self._pool = pool
@@ -66,11 +68,19 @@ class Directory:
         task = self._asking.get(digest)
         if task is None:
             task = self._asking[digest] = asyncio.create_task(self._ask(digest, digests))
-            task.add_done_callback(lambda _: self._asking.pop(digest, None))
-        return await asyncio.shield(task)
+            task.add_done_callback(lambda done: self._asked(digest, done))
+        if not (await asyncio.wait({task}, timeout=ASK_SECONDS))[0]:
+            raise TimeoutError("Postgres does not answer")
+        return task.result()
 
     def forget(self, digest: bytes) -> None:
         self._known.pop(digest, None)
+
+    def _asked(self, digest: bytes, task: asyncio.Task[Principal | None]) -> None:
+        """An error is told to those who wait; when all of them have gone, to nobody."""
+        self._asking.pop(digest, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _ask(self, digest: bytes, digests: list[bytes]) -> Principal | None:
         asked_at = time.monotonic()  # the answer may be as old as the question

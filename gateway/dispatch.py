@@ -115,13 +115,15 @@ class Dispatch:
         if asked.capabilities.get("chat") is False:
             raise errors.invalid(f"'{asked.id}' is not a chat model: it does not answer messages.", param="model")
         entry = snapshot.serving(asked, policy=request.policy, today=today())
+        tried = {entry.id}
         while True:
             try:
                 return await self._try_routes(request, entry)
             except errors.ModelGoneError:
                 successor = await self._successor_of(entry, snapshot, request)
-                if successor is None:
+                if successor is None or successor.id in tried:
                     raise
+                tried.add(successor.id)
                 entry = successor
 
     async def _successor_of(self, gone: Entry, snapshot: Snapshot, request: ChatRequest) -> Entry | None:

@@ -100,7 +100,6 @@ class Limiter:
             if not self._away:
                 log.warning("Valkey does not answer; limits are kept by each worker: %s", type(error).__name__)
             self._away = True
-            self._closed_until = time.monotonic() + OPEN_SECONDS
             return self._local.take(api_key_id, limit)
         if self._away:
             log.warning("Valkey answers again; limits are exact")
@@ -108,6 +107,15 @@ class Limiter:
         return verdict
 
     async def _ask(self, items: list[tuple[int, int]]) -> Sequence[Verdict]:
+        if time.monotonic() < self._closed_until:
+            raise TimeoutError("Valkey failed while these were waiting")  # they need not wait for the same again
+        try:
+            return await self._ask_valkey(items)
+        except (RedisError, OSError, TimeoutError):
+            self._closed_until = time.monotonic() + OPEN_SECONDS
+            raise
+
+    async def _ask_valkey(self, items: list[tuple[int, int]]) -> Sequence[Verdict]:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 rows = await self._run(items)

@@ -40,6 +40,9 @@ WHERE r.enabled AND p.enabled ORDER BY r.model_id, r.position
 _GONE = "UPDATE gateway_model SET vendor_gone_at = clock_timestamp() WHERE id = %s AND vendor_gone_at IS NULL"
 
 
+WAIT_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One model, and the ways to serve it in the order they are tried."""
@@ -136,28 +139,53 @@ class Registry:
         self._snapshot: Snapshot | None = None
         self._stale_at = 0.0
         self._loading: asyncio.Task[Snapshot] | None = None
+        self._marking: set[asyncio.Task[None]] = set()
 
     async def current(self) -> Snapshot:
         """The newest snapshot at hand. Only the very first call waits; later ones renew it behind the caller's back."""
-        if time.monotonic() >= self._stale_at and (self._loading is None or self._loading.done()):
-            self._loading = asyncio.create_task(self._load())
-            self._loading.add_done_callback(_quietly)
+        if time.monotonic() >= self._stale_at:
+            self._begin()
         if self._snapshot is not None:
             return self._snapshot
         if self._loading is None:
             raise RuntimeError("the registry is neither loaded nor loading")
         try:
-            return await asyncio.shield(self._loading)
+            if not (await asyncio.wait({self._loading}, timeout=WAIT_SECONDS))[0]:
+                raise TimeoutError
+            return self._loading.result()
         except (psycopg.Error, PoolTimeout, OSError) as error:
             raise errors.unavailable(
                 "The list of models cannot be read right now. Try again in a few seconds.",
                 hint=f"the registry could not be loaded: {type(error).__name__}",
             ) from error
 
+    async def renew(self) -> None:
+        """Read it anew. A failure is logged, and leaves in use what there is."""
+        await asyncio.wait({self._begin()})
+
+    def _begin(self) -> asyncio.Task[Snapshot]:
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._load())
+            self._loading.add_done_callback(_quietly)
+        return self._loading
+
     async def mark_gone(self, model: str) -> None:
-        """The vendor says it has no such model: retired from now on, for every worker."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_GONE, [model])
+        """The vendor says it has no such model: retired from now on, for every worker.
+
+        When Postgres is away the next caller's refusal marks it instead: this one still gets the successor's answer.
+        """
+        task = asyncio.create_task(self._mark_gone(model))
+        self._marking.add(task)
+        task.add_done_callback(self._marking.discard)
+        await asyncio.wait({task}, timeout=WAIT_SECONDS)
+
+    async def _mark_gone(self, model: str) -> None:
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(_GONE, [model])
+        except (psycopg.Error, OSError) as error:
+            log.error("could not note that the vendor no longer has %s: %s", model, type(error).__name__)
+            return
         if cursor.rowcount:
             log.error("the vendor no longer has the model %s: it is served by its successor from now on", model)
         self._stale_at = 0.0

@@ -55,7 +55,8 @@ class Runtime:
     async def start(self) -> None:
         await self.pool.open(wait=False)  # an absent database makes answers 503, not a process that does not start
         await asyncio.to_thread(tokens.count, "warm")  # the vocabulary takes a moment to load
-        self._tasks = [asyncio.create_task(self._hear_revocations()), asyncio.create_task(self._keep_last_use())]
+        chores = (self._hear_revocations(), self._keep_last_use(), self._keep_registry())
+        self._tasks = [asyncio.create_task(chore) for chore in chores]
 
     async def stop(self) -> None:
         """Finish what is being written, then let go of everything."""
@@ -67,6 +68,12 @@ class Runtime:
         await self.egress.aclose()
         await self.valkey.aclose()
         await self.pool.close()
+
+    async def _keep_registry(self) -> None:
+        """Read it also while nobody calls: after a quiet night the first caller gets what staff changed in it."""
+        while True:
+            await self.registry.renew()
+            await asyncio.sleep(settings.GATEWAY_REGISTRY_SECONDS)
 
     async def _hear_revocations(self) -> None:
         """Forget revoked keys at once. When Valkey is away the directory's own time limit still holds."""
@@ -104,5 +111,6 @@ def _connection_settings() -> dict[str, Any]:
         "port": database["PORT"],
         "autocommit": True,
         "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,  # a peer that the network lost is given up, and its connection with it
         "options": "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000",
     }

@@ -162,3 +162,23 @@ def test_a_deleted_key_does_not_stop_the_others_last_use(issued: tuple[ApiKey, s
 
     _run(work)
     assert list(ApiKeyUse.objects.values_list("api_key_id", flat=True)) == [key.pk]
+
+
+def test_a_database_that_hangs_is_not_waited_for_and_is_believed_again_later(
+    issued: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.directory.ASK_SECONDS", 0.1)
+    digests = keys.digests(issued[1])
+
+    async def work(pool: Pool) -> bool:
+        directory = Directory(pool, seconds=4)
+        async with pool.connection() as locker, locker.transaction():
+            await locker.execute("LOCK TABLE accounts_apikey IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.timeout(2):
+                for _ in range(3):
+                    with pytest.raises(TimeoutError, match="Postgres"):
+                        await directory.find(digests)
+        monkeypatch.setattr("accounts.directory.ASK_SECONDS", 3.0)
+        return await directory.find(digests) is not None
+
+    assert _run(work)

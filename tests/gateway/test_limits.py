@@ -10,7 +10,7 @@ import redis.asyncio
 import time_machine
 from django.conf import settings
 
-from gateway.limits import WINDOW_MS, Limiter, LocalLimiter, Verdict
+from gateway.limits import TIMEOUT_SECONDS, WINDOW_MS, Limiter, LocalLimiter, Verdict
 
 _ids = itertools.count(int(time.time() * 1000))
 
@@ -82,6 +82,21 @@ async def test_without_valkey_each_worker_keeps_its_share_and_says_so() -> None:
     assert sum(verdict.allowed for verdict in verdicts) == 15
     assert all(verdict.headers()["x-ratelimit-policy"] == "degraded" for verdict in verdicts)
     await away.aclose()
+
+
+async def test_a_valkey_that_hangs_is_waited_for_once_however_many_call() -> None:
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # and never a word
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    hanging = redis.asyncio.Redis(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+    limiter, key = Limiter(hanging, workers=1), next(_ids)
+    async with asyncio.timeout(TIMEOUT_SECONDS * 1.8):
+        verdicts = await asyncio.gather(*(limiter.take(key, 700) for _ in range(1000)))
+    assert sum(verdict.allowed for verdict in verdicts) == 700
+    await hanging.aclose()
+    server.close()
 
 
 def test_the_local_window_rolls() -> None:

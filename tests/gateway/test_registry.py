@@ -139,6 +139,17 @@ def test_what_the_vendor_dropped_is_retired_for_good() -> None:
     assert _current(gone="m").models["m"].vendor_gone
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_does_not_keep_a_caller_from_the_successor(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with open_pool() as pool:
+            registry = Registry(pool, seconds=60)
+        await registry.mark_gone("m")  # the pool is closed
+
+    asyncio.run(main())
+    assert "could not note that the vendor no longer has m" in caplog.text
+
+
 def _current(gone: str = "") -> Snapshot:
     async def main() -> Snapshot:
         async with open_pool() as pool:
