@@ -19,14 +19,25 @@ SELF_CHECK = "--self-check"
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import CommandError
+    from django.db import OperationalError
+
+    try:
+        django.setup()
+        _prepare(self_check=SELF_CHECK in sys.argv[1:])
+    except (CommandError, ImproperlyConfigured, OperationalError) as error:
+        sys.exit(str(error).strip())  # the message says it all; where it was raised does not help
+
+
+def _prepare(*, self_check: bool) -> None:
     from django.core.management import call_command
 
-    django.setup()
     if _migrations_are_waiting():
         call_command("migrate", verbosity=0)
     with Path(os.devnull).open("w", encoding="utf-8") as silence:
         call_command("sync_registry", str(REGISTRY), stdout=silence)
-    if SELF_CHECK in sys.argv[1:]:
+    if self_check:
         print(json.dumps({"key": _key_for_a_moment()}))
     else:
         call_command("seed_demo")
