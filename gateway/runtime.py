@@ -73,7 +73,7 @@ class Runtime:
         """Read it also while nobody calls: after a quiet night the first caller gets what staff changed in it."""
         while True:
             await self.registry.renew()
-            await asyncio.sleep(settings.GATEWAY_REGISTRY_SECONDS)
+            await asyncio.sleep(max(settings.GATEWAY_REGISTRY_SECONDS, 0.1))
 
     async def _hear_revocations(self) -> None:
         """Forget revoked keys at once. When Valkey is away the directory's own time limit still holds."""
