@@ -13,7 +13,7 @@ from tests.gateway import transcripts
 from tests.gateway.gemini.answers import failure
 from tests.gateway.gemini.asking import call
 
-KEY = "AIzaSyA1234567890abcdefghijklmnopqrstuv"
+KEY = "AIza-of-nobody-0123456789"
 UNKNOWN_MODEL = "models/gemini-9 is not found for API version v1beta, or is not supported for generateContent."
 TOO_LONG = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
 
