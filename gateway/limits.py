@@ -85,17 +85,21 @@ class Limiter:
     def __init__(self, valkey: redis.asyncio.Redis, *, workers: int) -> None:
         self._valkey = valkey
         self._local = LocalLimiter(workers=workers)
-        self._batcher: Batcher[tuple[int, int], Verdict] = Batcher(self._ask)
+        self._batcher: Batcher[tuple[int, int, float], Verdict] = Batcher(self._ask)
         self._sha = ""
         self._away = False
         self._closed_until = 0.0
+        self._failed_at = 0.0
 
     async def take(self, api_key_id: int, limit: int) -> Verdict:
         """Count one request of this key against its `limit`, if there is room."""
-        if time.monotonic() < self._closed_until:
+        now = time.monotonic()
+        if now < self._closed_until:
             return self._local.take(api_key_id, limit)
+        if self._away:  # this request finds out whether Valkey is back; the others do not wait for it
+            self._closed_until = now + TIMEOUT_SECONDS + OPEN_SECONDS
         try:
-            verdict = await self._batcher.submit((api_key_id, limit))
+            verdict = await self._batcher.submit((api_key_id, limit, now))
         except (RedisError, OSError, TimeoutError) as error:
             if not self._away:
                 log.warning("Valkey does not answer; limits are kept by each worker: %s", type(error).__name__)
@@ -103,19 +107,20 @@ class Limiter:
             return self._local.take(api_key_id, limit)
         if self._away:
             log.warning("Valkey answers again; limits are exact")
-            self._away = False
+            self._away, self._closed_until = False, 0.0
         return verdict
 
-    async def _ask(self, items: list[tuple[int, int]]) -> Sequence[Verdict]:
-        if time.monotonic() < self._closed_until:
+    async def _ask(self, items: list[tuple[int, int, float]]) -> Sequence[Verdict]:
+        if items[0][2] < self._failed_at:
             raise TimeoutError("Valkey failed while these were waiting")  # they need not wait for the same again
         try:
             return await self._ask_valkey(items)
         except (RedisError, OSError, TimeoutError):
-            self._closed_until = time.monotonic() + OPEN_SECONDS
+            self._failed_at = time.monotonic()
+            self._closed_until = self._failed_at + OPEN_SECONDS
             raise
 
-    async def _ask_valkey(self, items: list[tuple[int, int]]) -> Sequence[Verdict]:
+    async def _ask_valkey(self, items: list[tuple[int, int, float]]) -> Sequence[Verdict]:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 rows = await self._run(items)
@@ -124,14 +129,14 @@ class Limiter:
                 rows = await self._run(items)
         return [
             Verdict(allowed=row[0] == 1, limit=limit, remaining=row[1], reset_ms=row[2], now_ms=row[3])
-            for row, (_, limit) in zip(rows, items, strict=True)
+            for row, (_, limit, _) in zip(rows, items, strict=True)
         ]
 
-    async def _run(self, items: list[tuple[int, int]]) -> list[list[int]]:
+    async def _run(self, items: list[tuple[int, int, float]]) -> list[list[int]]:
         if not self._sha:
             self._sha = await self._valkey.script_load(SCRIPT)
         pipeline = self._valkey.pipeline(transaction=False)
-        for api_key_id, limit in items:
+        for api_key_id, limit, _ in items:
             pipeline.evalsha(self._sha, 1, f"rpm:{{{api_key_id}}}", str(limit), str(WINDOW_MS))
         return await pipeline.execute()
 

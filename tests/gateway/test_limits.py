@@ -10,7 +10,7 @@ import redis.asyncio
 import time_machine
 from django.conf import settings
 
-from gateway.limits import TIMEOUT_SECONDS, WINDOW_MS, Limiter, LocalLimiter, Verdict
+from gateway.limits import OPEN_SECONDS, TIMEOUT_SECONDS, WINDOW_MS, Limiter, LocalLimiter, Verdict
 
 _ids = itertools.count(int(time.time() * 1000))
 
@@ -95,6 +95,12 @@ async def test_a_valkey_that_hangs_is_waited_for_once_however_many_call() -> Non
     async with asyncio.timeout(TIMEOUT_SECONDS * 1.8):
         verdicts = await asyncio.gather(*(limiter.take(key, 700) for _ in range(1000)))
     assert sum(verdict.allowed for verdict in verdicts) == 700
+    await asyncio.sleep(OPEN_SECONDS)
+    asking = asyncio.create_task(limiter.take(key, 700))  # whether it is back
+    await asyncio.sleep(0)
+    async with asyncio.timeout(TIMEOUT_SECONDS / 2):
+        assert all(verdict.degraded for verdict in [await limiter.take(key, 700) for _ in range(100)])
+    assert (await asking).degraded
     await hanging.aclose()
     server.close()
 
