@@ -77,12 +77,10 @@ class OpenAIStream(ChunkStream):
         delta = choice.get("delta") or {}
         for key in ("content", "reasoning_content", "refusal"):
             if delta.get(key):
-                self.produced.append(delta[key])
-        for call in delta.get("tool_calls") or ():
-            function = call.get("function") or {}
-            self.produced.extend(filter(None, (function.get("name"), function.get("arguments"))))
-        function = delta.get("function_call") or {}
-        self.produced.extend(filter(None, (function.get("name"), function.get("arguments"))))
+                self.produced.append(str(delta[key]))
+        calls = [call.get("function") or {} for call in delta.get("tool_calls") or ()]
+        for function in (*calls, delta.get("function_call") or {}):
+            self.produced += [str(function[key]) for key in ("name", "arguments") if function.get(key)]
 
 
 class OpenAI(Provider):

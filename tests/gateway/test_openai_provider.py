@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from gateway.errors import ApiError, ModelGoneError
 from gateway.providers.openai import OpenAI
 from gateway.providers.openai_compatible import OpenAICompatible
+from gateway.sse import Event
 from tests.gateway import streams, transcripts
 
 ASK: dict[str, Any] = {"model": "public-model", "messages": [{"role": "user", "content": "hi"}]}
@@ -173,6 +174,21 @@ def test_an_error_status_becomes_the_callers_or_ours(status: int, body: Any, exp
     assert "sk-abcdefghijkl" not in error.message + error.hint
     if expected == 429:
         assert error.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": [{"type": "text", "text": "hi"}]},
+        {"refusal": {"why": 1}},
+        {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": {"a": 1}}}]},
+        {"function_call": {"name": "f", "arguments": {"a": 1}}},
+    ],
+)
+def test_what_was_produced_can_be_counted_whatever_its_shape(delta: dict[str, Any]) -> None:
+    translator = OpenAI().stream(streams.call({**ASK, "stream": True}))
+    translator.feed(Event("", event(choices=[choice(delta)]).removeprefix(b"data: ")))
+    assert "".join(translator.produced)
 
 
 def test_an_unknown_model_is_told_from_other_missing_things() -> None:
