@@ -58,7 +58,7 @@ def tariff(
     """From a price row's columns. A tier names only what it changes; `above` is its prompt length.
 
     A bucket without a price of its own costs what the bucket it belongs to costs: cached and written tokens are
-    input, reasoning is output.
+    input, tokens written for an hour are written tokens, reasoning is output.
     """
     base = {name: prices.get(name) for name in ("input", "cached_input", "cache_write", "cache_write_1h", "output")}
     steps = sorted(tiers, key=lambda tier: int(tier["above"]))

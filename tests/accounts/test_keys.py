@@ -91,7 +91,7 @@ def test_digests_are_tried_under_the_newest_pepper_first(settings: Any) -> None:
     assert len(set(keys.digests(secret))) == 3
 
 
-@pytest.mark.parametrize("pepper", ["", "short", "1:short", "x:" + "a" * 40, "1" + "a" * 40])
+@pytest.mark.parametrize("pepper", ["", "short", "1:" + "a" * 31, "x:" + "a" * 40, "1" + "a" * 40])
 def test_a_weak_or_nameless_pepper_stops_the_process(settings: Any, pepper: str) -> None:
     settings.KEY_PEPPER = pepper
     with pytest.raises(ImproperlyConfigured, match="KEY_PEPPER must look like"):

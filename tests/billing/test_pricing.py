@@ -53,6 +53,17 @@ def test_a_bucket_without_its_own_price_costs_what_it_is_part_of() -> None:
     assert plain.cost(Usage(reasoning=1)) == plain.cost(Usage(output=1)) == 2000
 
 
+def test_an_hour_of_cache_without_its_own_price_costs_what_a_written_token_costs() -> None:
+    prices = {"input": Decimal(1), "output": Decimal(2), "cache_write": Decimal("1.25")}
+    assert tariff(version=1, model="m", prices=prices).cost(Usage(cache_write_1h=4)) == 5_000
+
+
+def test_the_highest_tier_that_is_passed_counts_in_whatever_order_they_stand() -> None:
+    tiers = [{"above": 200, "input": "4"}, {"above": 100, "input": "2"}]
+    stepped = tariff(version=1, model="m", prices={"input": Decimal(1), "output": Decimal(1)}, tiers=tiers)
+    assert [stepped.cost(Usage(input=count)) for count in (100, 101, 201)] == [100_000, 202_000, 804_000]
+
+
 @pytest.mark.parametrize("price", ["-1", "0.0000001"])
 def test_what_is_no_price_is_refused(price: str) -> None:
     with pytest.raises(ValueError, match="is not a price"):
