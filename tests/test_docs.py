@@ -175,6 +175,13 @@ def test_every_page_is_served_with_nothing_left_of_its_markup(path: Path, client
     assert ".md" not in re.sub(r"<code>.*?</code>", "", prose)
 
 
+@pytest.mark.parametrize("path", DOCS, ids=named)
+def test_code_stands_between_fences(path: Path) -> None:
+    """The pages' renderer does not know code that is only indented: it would run into the text."""
+    prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert not re.findall(r"\n\n {4,}(?![-*\d]).*", prose)
+
+
 def test_every_page_is_in_the_contents_or_in_the_index_of_decisions() -> None:
     listed = {page.slug for page in documentation.contents()}
     decisions = {f"decisions/{link.removesuffix('.md')}" for link in _links(ROOT / "docs/decisions/index.md")}
