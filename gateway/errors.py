@@ -61,6 +61,16 @@ def model_not_found(message: str) -> ApiError:
     return ApiError(404, message, type=INVALID, code="model_not_found", param="model")
 
 
+def names_model(said: str, upstream_model: str) -> bool:
+    """Whether a provider's 404 is about the model that it was asked for.
+
+    By that model's own name: what else was not found, and has "model" in its name, the caller may have made up,
+    and a model that is marked as gone is gone for everybody.
+    """
+    said = said.lower()
+    return "model" in said and upstream_model.lower() in said
+
+
 def model_gone(model: str, *, hint: str) -> ModelGoneError:
     return ModelGoneError(
         404,

@@ -152,7 +152,9 @@ class OpenAI(Provider):
         detail = _error_object(body)
         hint = f"{call.target.provider} answered {status}: {redact(str(detail.get('message') or body[:300]))}"
         code = detail.get("code")
-        if status == 404 and (code == "model_not_found" or "model" in str(detail.get("message", "")).lower()):
+        if status == 404 and (
+            code == "model_not_found" or errors.names_model(str(detail.get("message")), call.target.upstream_model)
+        ):
             return errors.model_gone(call.target.model, hint=hint)
         if status == 429 and code == "insufficient_quota":
             return errors.from_upstream(402, hint=hint)

@@ -60,7 +60,7 @@ def _told(
         return _refused(413, said or "The request is larger than the model's provider takes.", hint)
     if detail is None:
         return errors.upstream_unavailable(hint)  # a page from something in between
-    if status == 404 and "model" in said.lower():
+    if status == 404 and errors.names_model(said, call.target.upstream_model):
         return errors.model_gone(call.target.model, hint=hint)
     return _refused(status, said or "The provider refused the request without saying why.", hint)
 

@@ -59,7 +59,7 @@ def _told(call: ChatCall, status: int, detail: Mapping[str, Any], *, retry_after
     meant = _meant(status, detail)
     if meant not in CALLERS_FAULT:
         return errors.from_upstream(meant, hint=hint, retry_after=_retry_delay(detail) or retry_after)
-    if meant == 404 and "model" in said.lower():
+    if meant == 404 and errors.names_model(said, call.target.upstream_model):
         return errors.model_gone(call.target.model, hint=hint)
     message = said or "The provider refused the request without saying why."
     if TOO_LONG in said:

@@ -194,8 +194,11 @@ def test_what_was_produced_can_be_counted_whatever_its_shape(delta: dict[str, An
 def test_an_unknown_model_is_told_from_other_missing_things() -> None:
     body = json.dumps({"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}).encode()
     assert isinstance(OpenAI().error(streams.call(ASK), 404, {}, body), ModelGoneError)
-    other = json.dumps({"error": {"message": "No such file", "code": None}}).encode()
-    assert not isinstance(OpenAI().error(streams.call(ASK), 404, {}, other), ModelGoneError)
+    uncoded = json.dumps({"error": {"message": "model 'upstream-model' not found", "code": None}}).encode()
+    assert isinstance(OpenAI().error(streams.call(ASK), 404, {}, uncoded), ModelGoneError)
+    for said in ("No such file", "No such file: file-model-of-mine"):
+        other = json.dumps({"error": {"message": said, "code": None}}).encode()
+        assert not isinstance(OpenAI().error(streams.call(ASK), 404, {}, other), ModelGoneError)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.gateway.gemini.answers import failure
 from tests.gateway.gemini.asking import call
 
 KEY = "AIza-of-nobody-0123456789"
-UNKNOWN_MODEL = "models/gemini-9 is not found for API version v1beta, or is not supported for generateContent."
+UNKNOWN_MODEL = "models/upstream-model is not found for API version v1beta, or is not supported for generateContent."
 TOO_LONG = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
 
 
