@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.utils import timezone
 
@@ -124,6 +125,49 @@ def test_a_revocation_is_seen_when_the_memory_ends_and_at_once_when_it_is_heard(
     assert _run(work) == [False, False, True, False]
 
 
+def test_a_slow_answer_is_not_remembered_for_longer_than_a_quick_one(
+    issued: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    query = Directory._query
+
+    async def slow(self: Directory, digests: list[bytes]) -> Principal | None:
+        asked.append(digests)
+        found = await query(self, digests)
+        await asyncio.sleep(0.4)
+        return found
+
+    monkeypatch.setattr(Directory, "_query", slow)
+
+    async def work(pool: Pool) -> None:
+        directory = Directory(pool, seconds=0.3)
+        for _ in range(2):
+            await directory.find(keys.digests(issued[1]))
+
+    _run(work)
+    assert len(asked) == 2
+
+
+def test_a_key_that_is_not_there_yet_is_looked_for_again_soon(
+    issued: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.directory.NEGATIVE_SECONDS", 0.1)
+    key, secret = issued
+    digests = keys.digests(secret)
+
+    async def work(pool: Pool) -> list[bool]:
+        directory, there = Directory(pool, seconds=60), []
+        async with pool.connection() as connection:
+            await connection.execute("UPDATE accounts_apikey SET digest = %s WHERE id = %s", [b"another", key.pk])
+            there.append(await directory.find(digests) is not None)
+            await connection.execute("UPDATE accounts_apikey SET digest = %s WHERE id = %s", [digests[0], key.pk])
+        await asyncio.sleep(0.15)
+        there.append(await directory.find(digests) is not None)
+        return there
+
+    assert _run(work) == [False, True]
+
+
 def _revoked(principal: Principal | None) -> bool:
     assert principal is not None
     return principal.revoked
@@ -149,6 +193,28 @@ def test_last_use_is_one_row_a_key_and_moves_at_most_every_half_minute(issued: t
     _run(work)
     use.refresh_from_db()
     assert use.last_used_at > first - timedelta(seconds=1)
+    recently = timezone.now() - timedelta(seconds=10)
+    ApiKeyUse.objects.update(last_used_at=recently)
+    _run(work)
+    use.refresh_from_db()
+    assert use.last_used_at == recently
+
+
+def test_what_could_not_be_written_is_written_the_next_time(issued: tuple[ApiKey, str]) -> None:
+    key, _ = issued
+
+    async def work(pool: Pool) -> None:
+        async with open_pool(options="-c lock_timeout=50ms") as hurried:
+            last_use = LastUse(hurried)
+            last_use.note(key.pk)
+            async with pool.connection() as locker, locker.transaction():
+                await locker.execute("LOCK TABLE accounts_apikeyuse IN ACCESS EXCLUSIVE MODE")
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    await last_use.flush()
+            await last_use.flush()
+
+    _run(work)
+    assert ApiKeyUse.objects.filter(api_key=key).exists()
 
 
 def test_a_deleted_key_does_not_stop_the_others_last_use(issued: tuple[ApiKey, str]) -> None:
