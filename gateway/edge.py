@@ -50,16 +50,22 @@ class Exchange:
     async def run(self) -> None:
         """Answer. Errors of every kind become answers; only cancellation passes through."""
         try:
-            await self._answer()
+            await self._answer_or_refuse()
         except HangUpError:
             self.status = 499
+        finally:
+            self._log_line()
+
+    async def _answer_or_refuse(self) -> None:
+        try:
+            await self._answer()
+        except HangUpError:
+            raise
         except errors.ApiError as error:
             await self._refuse(error)
         except Exception:  # the last resort of the process: logged whole, told as nothing
             log.exception("a request failed for a reason of our own", extra={"request_id": self.shown_id})
             await self._admit_failure()
-        finally:
-            self._log_line()
 
     async def _answer(self) -> None:
         headers = check_headers(self.scope)
@@ -134,7 +140,10 @@ class Exchange:
         while True:
             silent = time.monotonic() - self._written_at
             if silent >= settings.GATEWAY_KEEP_ALIVE_SECONDS:
-                await self._body(b": keep-alive\n\n", more=True)
+                try:
+                    await self._body(b": keep-alive\n\n", more=True)
+                except HangUpError:
+                    return  # whoever writes the next event finds out as well
                 silent = 0
             await asyncio.sleep(settings.GATEWAY_KEEP_ALIVE_SECONDS - silent)
 

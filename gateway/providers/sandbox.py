@@ -18,6 +18,12 @@ from gateway.providers.openai import OpenAI
 
 SLOW_SECONDS = 0.3  # between two words of sandbox/slow
 REFUSAL = "I can't help with that. (sandbox/refuse always refuses.)"
+MISSHAPEN = {
+    "message": "The sandbox cannot read 'tools' or 'tool_choice': they are not in the shape of OpenAI's reference.",
+    "type": errors.INVALID,
+    "param": "tools",
+    "code": "invalid_request_error",
+}
 LENGTH_WORDS = 8  # where sandbox/length stops when the caller names no limit
 
 
@@ -70,7 +76,10 @@ class Sandbox(OpenAI):
         behaviour = BEHAVIOURS.get(call.target.upstream_model)
         if behaviour is None:
             return LocalAnswer(404, {}, [_error(f"There is no sandbox model {call.target.upstream_model}.")])
-        script = behaviour(call)
+        try:
+            script = behaviour(call)
+        except (AttributeError, LookupError, TypeError):
+            return LocalAnswer(400, {}, [orjson.dumps({"error": MISSHAPEN})])
         if script.status != 200:
             return LocalAnswer(script.status, script.headers, [orjson.dumps({"error": script.error})])
         if call.streaming:

@@ -142,3 +142,18 @@ async def test_the_breaking_streams_say_something_and_then_break(model: str, cod
 async def test_an_unknown_sandbox_model_is_an_error() -> None:
     with pytest.raises(ApiError):
         await plain("nonsense", body())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "function"}]},
+        {"tools": [WEATHER], "tool_choice": {"function": 1}},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": [1]}}}]},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"required": [{}]}}}]},
+    ],
+)
+async def test_tools_out_of_shape_are_the_callers_fault(fields: dict[str, Any]) -> None:
+    with pytest.raises(ApiError, match="shape") as caught:
+        await plain("tool", body(**fields))
+    assert (caught.value.status, caught.value.param) == (400, "tools")
