@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -73,6 +74,17 @@ def test_settling_twice_and_at_once_writes_one_row(api_key: ApiKey) -> None:
 
     _run(work)
     assert UsageEvent.objects.count() == 1
+
+
+def test_a_row_that_did_arrive_may_be_written_again(api_key: ApiKey, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(ledger: Ledger) -> None:
+        entry = _entry(ledger, api_key)
+        await ledger.settle(entry)
+        await ledger.settle(replace(entry, settled=False))  # as after a connection that broke before it answered
+
+    _run(work)
+    assert UsageEvent.objects.count() == 1
+    assert caplog.messages == []
 
 
 def test_a_cancelled_caller_does_not_stop_the_row(api_key: ApiKey) -> None:

@@ -67,6 +67,12 @@ async def test_a_place_is_free_again_once_its_request_left_the_window(valkey: re
     assert await valkey.llen(f"rpm:{{{key}}}") == 1
 
 
+async def test_a_key_that_is_not_used_leaves_nothing_in_valkey(valkey: redis.asyncio.Redis) -> None:
+    key = next(_ids)
+    await Limiter(valkey, workers=1).take(key, 1)
+    assert 0 < await valkey.pttl(f"rpm:{{{key}}}") <= WINDOW_MS + 1000
+
+
 async def test_a_script_flushed_from_valkey_is_loaded_again(valkey: redis.asyncio.Redis) -> None:
     limiter, key = Limiter(valkey, workers=1), next(_ids)
     await limiter.take(key, 5)
@@ -113,6 +119,13 @@ def test_the_local_window_rolls() -> None:
         assert not limiter.take(1, 2).allowed
         clock.shift(0.1)
         assert limiter.take(1, 2).allowed
+
+
+def test_the_local_window_forgets_the_key_that_was_used_least_recently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.limits.LOCAL_KEYS", 2)
+    limiter = LocalLimiter(workers=1)
+    assert [limiter.take(key, 1).allowed for key in (1, 2, 1, 3)] == [True, True, False, True]
+    assert [limiter.take(key, 1).allowed for key in (1, 2)] == [False, True]
 
 
 @pytest.mark.parametrize(("milliseconds", "seconds"), [(0, 1), (1, 1), (1000, 1), (1001, 2), (59_200, 60)])
