@@ -141,7 +141,7 @@ class Dispatch:
 
     async def _try_routes(self, request: ChatRequest, entry: Entry) -> Served:
         if not entry.targets:
-            raise _unserved(entry)
+            raise _unserved(entry, asked=request.body["model"])
         for target in entry.targets[:-1]:
             try:
                 return await self._call(request, target)
@@ -309,12 +309,13 @@ def _streamed_usage(call: ChatCall, stream: ChunkStream, *, complete: bool) -> t
     )
 
 
-def _unserved(entry: Entry) -> errors.ApiError:
+def _unserved(entry: Entry, *, asked: str) -> errors.ApiError:
+    which = f"'{entry.id}'" if entry.id == asked else f"'{entry.id}', which answers for the retired '{asked}',"
     missing = ", ".join(entry.missing_credentials)
     hint = f"set the credential of {missing}" if missing else "no enabled route leads to an enabled provider"
     return errors.ApiError(
         503,
-        f"The model '{entry.id}' is not set up here. Ask the operator of this gateway, or use another model.",
+        f"The model {which} is not set up here. Ask the operator of this gateway, or use another model.",
         type=errors.SERVER,
         code="provider_not_configured",
         headers={"x-should-retry": "false"},  # a client library that waits and tries again only keeps people waiting

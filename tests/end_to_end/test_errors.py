@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from accounts import keys
 from tests import live
 from tests.end_to_end.conftest import Caller, MakeCaller
 from tests.end_to_end.registry import BROKEN, CLAUDE, GPT, SLASHED, UNCONFIGURED, UNSET
-from tests.factories import make_key
+from tests.factories import make_key, make_model
 from tests.fakes.answers import GARBAGE, HTML, NO_ANSWER, Answer, Ending
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
@@ -179,6 +180,17 @@ def test_a_provider_without_a_credential_is_503_and_only_the_log_names_the_varia
     assert UNCONFIGURED in error_of(answer, 503, "provider_not_configured")["message"]
     assert UNSET not in answer.text + str(answer.headers)
     assert any(UNSET in line["message"] for line in gateway.lines_of(answer.headers["x-request-id"]))
+
+
+def test_a_successor_that_is_not_set_up_is_refused_under_the_name_that_was_asked_for_too(caller: Caller) -> None:
+    old = make_model("old-and-unconfigured", shutdown_on=date(2026, 1, 5), successor_id=UNCONFIGURED)
+    try:
+        time.sleep(1)  # several times what the gateway of these tests waits before it reads the registry again
+        message = error_of(caller.chat(old.pk), 503, "provider_not_configured")["message"]
+    finally:
+        old.delete()
+    assert "'old-and-unconfigured'" in message
+    assert f"'{UNCONFIGURED}'" in message
 
 
 SLOW_DOWN = Answer(status=429, body=b'{"error":{"message":"slow down"}}', headers={"retry-after": "7"})
