@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from billing.ledger import Ledger
 from gateway import request_ids
 from gateway.dispatch import ChatRequest, Dispatch
 from gateway.egress import Egress
-from gateway.errors import ModelGoneError
+from gateway.errors import ApiError, ModelGoneError
 from gateway.providers.base import Target
 from gateway.registry import Registry, Snapshot
 from tests.gateway.test_registry import CALLER, entry, snapshot
@@ -52,3 +53,46 @@ async def test_a_circle_of_models_that_the_vendor_dropped_comes_to_an_end() -> N
         await dispatch.complete(ChatRequest(body=body, principal=CALLER, entry=row))
     assert registry.gone == ["one", "two"]
     assert [(settled.status, settled.error_code) for settled in rows.settled] == [(404, "model_not_found")]
+
+
+class Known:
+    """A registry of one model."""
+
+    def __init__(self, *upstream: str, **fields: Any) -> None:
+        routes = tuple(Target("sandbox", "sandbox", "", None, "one", name) for name in upstream)
+        self._snapshot = snapshot(replace(entry("one", **fields), targets=routes))
+
+    async def current(self) -> Snapshot:
+        return self._snapshot
+
+
+async def _complete(registry: Known, *messages: dict[str, Any]) -> LedgerEntry:
+    """The row of a request, whether it went well or not."""
+    rows = Rows()
+    dispatch = Dispatch(registry=cast("Registry", registry), ledger=cast("Ledger", rows), egress=cast("Egress", None))
+    request = ChatRequest({"model": "one", "messages": messages}, CALLER, LedgerEntry(request_ids.new(), 1, 1))
+    with contextlib.suppress(ApiError):
+        await dispatch.complete(request)
+    (row,) = rows.settled
+    return row
+
+
+@pytest.mark.parametrize("failing", ["rate-limit", "error"])
+async def test_a_route_that_fails_is_followed_by_the_next(failing: str) -> None:
+    row = await _complete(Known(failing, "echo"), {"role": "user", "content": "hi"})
+    assert (row.status, row.upstream_model) == (200, "echo")
+
+
+async def test_the_last_routes_failure_is_the_callers_answer() -> None:
+    row = await _complete(Known("error", "rate-limit"), {"role": "user", "content": "hi"})
+    assert (row.status, row.upstream_model) == (429, "rate-limit")
+
+
+async def test_a_fault_of_the_callers_is_not_tried_on_the_next_route() -> None:
+    row = await _complete(Known("tool", "echo"))  # without a message, there is none to answer
+    assert (row.status, row.upstream_model) == (400, "tool")
+
+
+async def test_a_model_that_does_not_chat_is_not_asked() -> None:
+    row = await _complete(Known("echo", capabilities={"chat": False}), {"role": "user", "content": "hi"})
+    assert (row.status, row.upstream_model) == (400, "")
