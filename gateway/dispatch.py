@@ -72,7 +72,7 @@ class Dispatch:
         try:
             served = await self._serve(request)
             async with aclosing(served.answer):
-                completion = _completion(served, await served.answer.read())
+                completion, content = _completion(served, await served.answer.read(), entry)
         except asyncio.CancelledError:
             entry.status = HUNG_UP
             raise
@@ -81,8 +81,6 @@ class Dispatch:
             raise
         else:
             entry.finish_reason = completion.finish_reason
-            entry.usage, entry.usage_source = _usage_of(served.call, completion.usage, completion.body)
-            content = orjson.dumps(completion.body)
             entry.mark_first_token()
             entry.status = 200  # last: whatever fails before it is a failure in the row too
             return content, served.headers(entry.model_requested)
@@ -256,9 +254,12 @@ class ChatStream:
         await self._ledger.settle(entry)
 
 
-def _completion(served: Served, body: bytes) -> Completion:
+def _completion(served: Served, body: bytes, entry: LedgerEntry) -> tuple[Completion, bytes]:
+    """The answer and its JSON, its usage noted."""
     try:
-        return served.provider.response(served.call, body)
+        completion = served.provider.response(served.call, body)
+        entry.usage, entry.usage_source = _usage_of(served.call, completion.usage, completion.body)
+        return completion, orjson.dumps(completion.body)
     except MALFORMED as error:
         raise _unreadable(served, error) from error
 

@@ -253,3 +253,22 @@ def test_the_log_never_holds_a_key_or_a_credential(gateway: live.Gateway, caller
     assert caller.secret not in written
     assert FakeOpenAI.credential not in written
     assert FakeAnthropic.credential not in written
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"choices": [{"index": 0, "finish_reason": "stop"}]},
+        {"choices": [5]},
+        {"deep": json.loads("[" * 300 + "]" * 300)},
+    ],
+    ids=["no message", "no choice", "too deep"],
+)
+def test_a_misshapen_answer_is_blamed_on_its_provider(
+    caller: Caller, fake_openai: FakeOpenAI, fields: dict[str, Any]
+) -> None:
+    message = {"role": "assistant", "content": "hi"}
+    whole = {"id": "x", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], **fields}
+    fake_openai.script(Answer(body=json.dumps(whole).encode()))
+    error_of(caller.chat(GPT), 502, "upstream_unavailable")
+    assert caller.row().status == 502
