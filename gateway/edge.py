@@ -140,10 +140,7 @@ class Exchange:
         while True:
             silent = time.monotonic() - self._written_at
             if silent >= settings.GATEWAY_KEEP_ALIVE_SECONDS:
-                try:
-                    await self._body(b": keep-alive\n\n", more=True)
-                except HangUpError:
-                    return  # whoever writes the next event finds out as well
+                await self._body(b": keep-alive\n\n", more=True)
                 silent = 0
             await asyncio.sleep(settings.GATEWAY_KEEP_ALIVE_SECONDS - silent)
 
