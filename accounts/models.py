@@ -56,6 +56,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
         ordering = ["email"]
 
@@ -91,6 +93,7 @@ class Organization(models.Model):
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "organisation"
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -186,6 +189,7 @@ class ApiKey(models.Model):
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["organization", "-created_at"], name="api_key_list")

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
+                "verbose_name": "API key",
                 "ordering": ["-created_at"],
             },
         ),
@@ -79,6 +80,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
+                "verbose_name": "organisation",
                 "ordering": ["name"],
             },
         ),
@@ -135,6 +137,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "person",
+                "verbose_name_plural": "people",
                 "ordering": ["email"],
             },
         ),
