@@ -56,13 +56,15 @@ class Directory:
     def __init__(self, pool: Pool, *, seconds: float) -> None:
         self._pool = pool
         self._seconds = seconds
+        # Apart, so that somebody who guesses keys cannot push out those that are real.
         self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+        self._unknown: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Principal | None]] = {}
 
     async def find(self, digests: list[bytes]) -> Principal | None:
         """The principal of the first known digest; `digests` are one secret's under each pepper, newest first."""
         digest = digests[0]
-        known = self._known.get(digest)
+        known = self._known.get(digest) or self._unknown.get(digest)
         if known is not None and known[0] > time.monotonic():
             return known[1]
         task = self._asking.get(digest)
@@ -75,6 +77,7 @@ class Directory:
 
     def forget(self, digest: bytes) -> None:
         self._known.pop(digest, None)
+        self._unknown.pop(digest, None)
 
     def _asked(self, digest: bytes, task: asyncio.Task[Principal | None]) -> None:
         """An error is told to those who wait; when all of them have gone, to nobody."""
@@ -88,14 +91,22 @@ class Directory:
             principal = await self._query(digests)
         except psycopg.OperationalError:
             principal = await self._query(digests)  # the pool held a connection from before Postgres restarted
-        seconds = self._seconds if principal is not None else min(self._seconds, NEGATIVE_SECONDS)
-        self._known[digest] = (asked_at + seconds, principal)
-        self._known.move_to_end(digest)
-        while len(self._known) > CAPACITY:
-            self._known.popitem(last=False)
+        self.forget(digest)
+        if principal is not None:
+            _remember(self._known, digest, (asked_at + self._seconds, principal))
+        else:
+            _remember(self._unknown, digest, (asked_at + min(self._seconds, NEGATIVE_SECONDS), None))
         return principal
 
     async def _query(self, digests: list[bytes]) -> Principal | None:
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Principal)) as cursor:
             await cursor.execute(_QUERY, [digests])
             return await cursor.fetchone()
+
+
+def _remember(
+    memory: OrderedDict[bytes, tuple[float, Principal | None]], digest: bytes, record: tuple[float, Principal | None]
+) -> None:
+    memory[digest] = record
+    while len(memory) > CAPACITY:
+        memory.popitem(last=False)

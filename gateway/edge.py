@@ -14,7 +14,7 @@ from io import BytesIO
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, HttpResponseBase
-from django.urls import get_resolver
+from django.urls import ResolverMatch, get_resolver
 
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
@@ -80,6 +80,7 @@ class Exchange:
             raise _rate_limited(verdict.limit, verdict.retry_after)
         request = ApiRequest(self.scope, BytesIO())
         request.runtime, request.principal = self.runtime, principal
+        endpoint = _find(request)
         if request.method in WITH_BODY:
             check_length(headers)
             _check_content_type(headers.get(b"content-type", b""))
@@ -91,11 +92,11 @@ class Exchange:
             api_key_id=principal.api_key_id,
             started=self.started,
         )
-        await self._until_hung_up(request)
+        await self._until_hung_up(request, endpoint)
 
-    async def _until_hung_up(self, request: ApiRequest) -> None:
+    async def _until_hung_up(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
         """Serve, but stop at once when the client goes: whatever runs upstream costs money."""
-        serving = asyncio.create_task(self._serve(request))
+        serving = asyncio.create_task(self._serve(request, endpoint))
         watching = asyncio.create_task(hung_up(self.receive))
         try:
             await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,8 +111,8 @@ class Exchange:
                 serving.cancel()
                 await asyncio.wait({serving})
 
-    async def _serve(self, request: ApiRequest) -> None:
-        response = await _endpoint(request)
+    async def _serve(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
+        response = await _ask(request, endpoint)
         if isinstance(response, EventStreamResponse):
             await self._write_stream(response)
         else:
@@ -183,18 +184,20 @@ class Exchange:
         )
 
 
-async def _endpoint(request: ApiRequest) -> HttpResponseBase:
-    """Find the endpoint and await it. Raises `ApiError` for what is not there."""
+def _find(request: ApiRequest) -> ResolverMatch:
+    """The endpoint of the path. Raises `ApiError` (404), before anything of the body is read."""
     try:
-        match = get_resolver(URLCONF).resolve(request.path_info)
-        response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
-    except Http404 as error:  # also what ninja has at /v1/ itself
-        raise errors.ApiError(
-            404,
-            f"There is no {request.method} {request.path}. The API's paths begin with /v1 and are listed in the docs.",
-            type=errors.INVALID,
-            code="unknown_url",
-        ) from error
+        return get_resolver(URLCONF).resolve(request.path_info)
+    except Http404 as error:
+        raise _unknown_url(request) from error
+
+
+async def _ask(request: ApiRequest, endpoint: ResolverMatch) -> HttpResponseBase:
+    """What the endpoint answers. Raises `ApiError`, also for a method that it does not take."""
+    try:
+        response: HttpResponseBase = await endpoint.func(request, *endpoint.args, **endpoint.kwargs)
+    except Http404 as error:  # what ninja has at /v1/ itself
+        raise _unknown_url(request) from error
     if response.status_code == 405:
         raise errors.ApiError(
             405,
@@ -204,6 +207,15 @@ async def _endpoint(request: ApiRequest) -> HttpResponseBase:
             headers={"allow": response.headers["Allow"]},
         )
     return response
+
+
+def _unknown_url(request: ApiRequest) -> errors.ApiError:
+    return errors.ApiError(
+        404,
+        f"There is no {request.method} {request.path}. The API's paths begin with /v1 and are listed in the docs.",
+        type=errors.INVALID,
+        code="unknown_url",
+    )
 
 
 def _content(response: HttpResponseBase) -> bytes:

@@ -5,6 +5,7 @@ Unknown fields are kept: new parameters appear every month, and the provider kno
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -14,6 +15,7 @@ from pydantic_core import ErrorDetails
 from gateway import errors
 
 MAX_DEPTH = 200  # orjson reads deeper than it writes, and what cannot be written cannot be passed on
+_SUBJECT = re.compile(r"^(?:Input|List|String|Value) should ")
 ROLES = Literal["developer", "system", "user", "assistant", "tool", "function"]
 
 
@@ -176,13 +178,8 @@ def _sentence(param: str, detail: ErrorDetails, same: list[ErrorDetails]) -> str
 
 def _wanted(detail: ErrorDetails) -> str:
     """pydantic's `Input should be a valid string` as `be a string`."""
-    message = (
-        detail["msg"]
-        .removeprefix("Input ")
-        .removeprefix("should ")
-        .replace("a valid ", "a ")
-        .replace("a integer", "an integer")
-    )
+    message = _SUBJECT.sub("", detail["msg"]).partition(" after validation")[0]
+    message = message.replace("a valid ", "a ").replace("a integer", "an integer")
     return f"{message[0].lower()}{message[1:]}"
 
 

@@ -248,3 +248,19 @@ def test_a_database_that_hangs_is_not_waited_for_and_is_believed_again_later(
         return await directory.find(digests) is not None
 
     assert _run(work)
+
+
+def test_guessed_keys_do_not_push_out_real_ones(issued: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.directory.CAPACITY", 5)
+
+    async def work(pool: Pool) -> int:
+        directory = Directory(pool, seconds=60)
+        await directory.find(keys.digests(issued[1]))
+        for _ in range(20):
+            await directory.find(keys.digests(keys.generate()))
+        async with pool.connection() as connection:
+            await connection.execute("DELETE FROM accounts_apikey")
+        assert await directory.find(keys.digests(issued[1])) is not None
+        return len(directory._unknown)
+
+    assert _run(work) == 5

@@ -272,3 +272,7 @@ def test_a_misshapen_answer_is_blamed_on_its_provider(
     fake_openai.script(Answer(body=json.dumps(whole).encode()))
     error_of(caller.chat(GPT), 502, "upstream_unavailable")
     assert caller.row().status == 502
+
+
+def test_an_unknown_url_is_404_whatever_is_sent_to_it(caller: Caller) -> None:
+    error_of(caller.http.post("/nothing", content=b"a=b", headers={"content-type": "text/plain"}), 404, "unknown_url")

@@ -24,6 +24,7 @@ def body(**fields: Any) -> dict[str, Any]:
         (body(model=""), "model", "empty"),
         (body(model=5), "model", "be a string, not 5"),
         (body(messages=[]), "messages", "at least one"),
+        (body(messages=[USER] * 2049), "messages", "it must have at most 2048 items, not a list of 2049"),
         (body(messages="hi"), "messages", "be a list"),
         (body(messages=[{"content": "hi"}]), "messages[0].role", "missing"),
         (body(messages=[USER, {"role": "sytem", "content": "x"}]), "messages[1].role", "'system'"),
