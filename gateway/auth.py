@@ -40,6 +40,11 @@ async def authenticate(header: str | None, directory: Directory) -> Principal:
         ) from error
     if principal is None or principal.revoked or principal.expired:
         raise errors.unauthorized(WRONG)
+    return principal
+
+
+def check_standing(principal: Principal) -> None:
+    """Raises `ApiError` (403) for a key that is right but whose organisation may not call."""
     if principal.suspended:
         raise errors.ApiError(
             403,
@@ -48,4 +53,3 @@ async def authenticate(header: str | None, directory: Directory) -> Principal:
             code="organization_suspended",
             headers={"x-should-retry": "false"},
         )
-    return principal

@@ -18,7 +18,7 @@ from django.urls import ResolverMatch, get_resolver
 
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
-from gateway.auth import authenticate
+from gateway.auth import authenticate, check_standing
 from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, check_length, discard, hung_up, read_body
 from gateway.runtime import Runtime
 
@@ -78,6 +78,7 @@ class Exchange:
         self.headers = verdict.headers()
         if not verdict.allowed:
             raise _rate_limited(verdict.limit, verdict.retry_after)
+        check_standing(principal)
         request = ApiRequest(self.scope, BytesIO())
         request.runtime, request.principal = self.runtime, principal
         endpoint = _find(request)

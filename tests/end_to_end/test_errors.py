@@ -78,6 +78,7 @@ def test_expired_and_revoked_keys_are_401(gateway: live.Gateway, caller: Caller)
 def test_a_suspended_organisation_is_403(make_caller: MakeCaller) -> None:
     answer = make_caller(suspended_at=timezone.now()).chat()
     assert error_of(answer, 403, "organization_suspended")["type"] == "permission_error"
+    assert {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"} <= set(answer.headers)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"null", b"\xff", b'{"model": NaN}', b"[" * 5000])
