@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -294,20 +294,12 @@ def _streamed_usage(call: ChatCall, stream: ChunkStream, *, complete: bool) -> t
     """The provider's counts when the stream came to its end; otherwise ours, for what was produced until then."""
     if complete and stream.usage is not None:
         return stream.usage, UsageSource.PROVIDER
-    produced = tokens.count("".join(stream.produced))
-    known = stream.usage or Usage(input=tokens.count_messages(call.body["messages"]))
-    if produced <= known.completion_tokens:
-        return known, UsageSource.COUNTED
-    return (
-        Usage(
-            input=known.input,
-            cache_read=known.cache_read,
-            cache_write_5m=known.cache_write_5m,
-            cache_write_1h=known.cache_write_1h,
-            output=produced,
-        ),
-        UsageSource.COUNTED,
-    )
+    if stream.usage is None:
+        return stream.counted(), UsageSource.COUNTED
+    produced = stream.counted_output()
+    if produced <= stream.usage.completion_tokens:
+        return stream.usage, UsageSource.COUNTED
+    return replace(stream.usage, output=produced, reasoning=0), UsageSource.COUNTED
 
 
 def _unserved(entry: Entry, *, asked: str) -> errors.ApiError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from billing.usage import Usage
+from gateway import tokens
 from gateway.errors import ApiError
 from gateway.sse import Event
 
@@ -106,6 +107,13 @@ class ChunkStream(ABC):
         self.usage: Usage | None = None  # the provider's counts, as soon and as far as they are known
         self.finish_reason = ""
         self.produced: list[str] = []  # text, reasoning and arguments so far, for counting when the provider does not
+
+    def counted(self) -> Usage:
+        """Our own count of the call so far, for a provider that gives none."""
+        return Usage(input=tokens.count_messages(self.call.body["messages"]), output=self.counted_output())
+
+    def counted_output(self) -> int:
+        return tokens.count("".join(self.produced))
 
     @abstractmethod
     def feed(self, event: Event) -> list[bytes]: ...

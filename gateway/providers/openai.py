@@ -9,7 +9,7 @@ import orjson
 
 from accounts.redaction import redact
 from billing.usage import Usage
-from gateway import errors, tokens
+from gateway import errors
 from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider
 from gateway.sse import DONE, Event
 from gateway.translation.gemini_signatures import MARK, strip_signature
@@ -66,7 +66,7 @@ class OpenAIStream(ChunkStream):
             raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finish_reason")
         if not self.call.include_usage:
             return []
-        usage = self._usage or counted(self.call, self.produced).to_openai()
+        usage = self._usage or self.counted().to_openai()
         head = {"object": "chat.completion.chunk", "model": self.call.target.model, "choices": []}
         return [orjson.dumps({**self._head, **head, "usage": usage})]
 
@@ -190,11 +190,6 @@ class OpenAI(Provider):
     def repair_usage(self, usage: dict[str, Any]) -> dict[str, Any]:
         """What the caller is shown of the provider's counts, after they were read."""
         return usage
-
-
-def counted(call: ChatCall, produced: list[str]) -> Usage:
-    """Our own count of a call, for a provider that gives none."""
-    return Usage(input=tokens.count_messages(call.body["messages"]), output=tokens.count("".join(produced)))
 
 
 def _signed(message: Mapping[str, Any]) -> bool:

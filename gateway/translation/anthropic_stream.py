@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from billing.usage import Usage
-from gateway import errors, tokens
+from gateway import errors
 from gateway.providers.base import ChatCall, ChunkStream
 from gateway.sse import Event
 from gateway.translation.anthropic_capabilities import Capabilities
@@ -222,11 +222,7 @@ class MessageStream(ChunkStream):
 
     def _used(self) -> Usage:
         """The provider's counts, or ours where a compatible server gave none."""
-        if self.usage is not None:
-            return self.usage
-        return Usage(
-            input=tokens.count_messages(self.call.body["messages"]), output=tokens.count("".join(self.produced))
-        )
+        return self.counted() if self.usage is None else self.usage
 
     def _count(self, counts: object) -> None:
         """Counts are totals so far: each one that is given replaces what was known, and one that is left out stays."""

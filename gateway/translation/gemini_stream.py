@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from billing.usage import Usage
-from gateway import errors, tokens
+from gateway import errors
 from gateway.providers.base import ChatCall, ChunkStream
 from gateway.sse import DONE, Event
 from gateway.translation.gemini_errors import error_in_body
@@ -136,11 +136,7 @@ class GenerateStream(ChunkStream):
 
     def _used(self) -> Usage:
         """The provider's counts, or ours where a server in its place gave none."""
-        if self.usage is not None:
-            return self.usage
-        return Usage(
-            input=tokens.count_messages(self.call.body["messages"]), output=tokens.count("".join(self.produced))
-        )
+        return self.counted() if self.usage is None else self.usage
 
     def _count(self, metadata: object) -> None:
         """Counts are totals so far: each one that is given replaces what was known, and one that is left out stays."""
