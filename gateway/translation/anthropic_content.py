@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway import errors
 from gateway.translation.anthropic_capabilities import Capabilities
-from gateway.translation.chat_request import content_parts
+from gateway.translation.chat_request import content_parts, textual_parts
 
 Block = dict[str, Any]
 
@@ -49,13 +49,8 @@ def blocks(content: object, *, at: str, takes: Capabilities) -> list[Block]:
 def text_blocks(content: object, *, at: str, kinds: tuple[str, ...] = ("text",)) -> list[Block]:
     """What can only be text: system messages, and with `kinds` text and refusal the assistant's."""
     found = []
-    for part, where in content_parts(content, at):
-        kind = part["type"]
-        if kind not in kinds:
-            raise errors.invalid(
-                f"'{where}' is a part of type '{kind}'. In this message only {' and '.join(kinds)} can be.", param=where
-            )
-        block = _text(part, part.get(kind), at=f"{where}.{kind}")
+    for part, kind, where in textual_parts(content, at=at, kinds=kinds):
+        block = _text(part, part.get(kind), at=where)
         if block is not None:
             found.append(block)
     return found

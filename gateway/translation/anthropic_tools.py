@@ -10,6 +10,7 @@ from gateway import errors
 from gateway.providers.base import ChatCall
 from gateway.translation.anthropic_capabilities import Capabilities
 from gateway.translation.anthropic_names import Reading, ToolNames
+from gateway.translation.chat_request import allowed_functions, choice_mode, chosen_function
 
 Tool = dict[str, Any]
 Choice = dict[str, Any]
@@ -107,37 +108,21 @@ def _chosen(
         return tools, _mode(asked, field)
     if isinstance(asked, dict) and asked.get("type") == "allowed_tools" and not legacy:
         return _allowed(asked, tools, names)
-    return tools, {"type": "tool", "name": _named(asked, tools, names, field)}
+    return tools, {"type": "tool", "name": chosen_function(asked, field, _offered(tools, names))}
 
 
 def _mode(asked: object, field: str) -> Choice:
-    if not isinstance(asked, str) or asked not in _MODES:
-        raise errors.invalid(f"'{field}' must be auto, required, none or an object that names a function.", param=field)
-    return {"type": _MODES[asked]}
+    return {"type": choice_mode(asked, field, _MODES)}
 
 
-def _named(asked: object, tools: list[Tool], names: ToolNames, field: str) -> str:
-    """The wire name of the function that `asked` names."""
-    function = asked.get("function", asked) if isinstance(asked, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str):
-        raise errors.invalid(f"'{field}' must name one of the functions that are offered.", param=field)
-    known = {names.back(tool["name"]): tool["name"] for tool in tools}
-    if name not in known:
-        raise errors.invalid(f"'{field}' names the function '{name[:80]}', which is not offered.", param=field)
-    return str(known[name])
+def _offered(tools: list[Tool], names: ToolNames) -> dict[str, str]:
+    """The tools' wire names by those that the caller knows them by."""
+    return {names.back(tool["name"]): tool["name"] for tool in tools}
 
 
 def _allowed(asked: Mapping[str, Any], tools: list[Tool], names: ToolNames) -> tuple[list[Tool], Choice]:
-    nested = asked.get("allowed_tools")
-    allowed = nested if isinstance(nested, dict) else asked
-    listed = allowed.get("tools")
-    if not isinstance(listed, list) or not listed:
-        raise errors.invalid(
-            "'tool_choice.allowed_tools.tools' must list the tools that may be called.", param="tool_choice"
-        )
-    kept = {_named(entry, tools, names, "tool_choice") for entry in listed}
-    return [tool for tool in tools if tool["name"] in kept], _mode(allowed.get("mode", "auto"), "tool_choice")
+    kept, mode = allowed_functions(asked, _offered(tools, names))
+    return [tool for tool in tools if tool["name"] in kept], _mode(mode, "tool_choice")
 
 
 def _with_answer_tool(

@@ -65,3 +65,47 @@ def answer_limit(call: ChatCall) -> int | None:
             raise errors.invalid(f"'{param}' must be a whole number of at least 1.", param=param)
         return min(asked, most) if most else asked
     return None
+
+
+def choice_mode(asked: object, field: str, modes: Mapping[str, str]) -> str:
+    """The vendor's word in `modes` for auto, required or none."""
+    if not isinstance(asked, str) or asked not in modes:
+        raise errors.invalid(f"'{field}' must be auto, required, none or an object that names a function.", param=field)
+    return modes[asked]
+
+
+def chosen_function(asked: object, field: str, wire_names: Mapping[str, str]) -> str:
+    """The wire name of the function that a choice names. `wire_names` are those that are offered, by the caller's."""
+    function = asked.get("function", asked) if isinstance(asked, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str):
+        raise errors.invalid(f"'{field}' must name one of the functions that are offered.", param=field)
+    if name not in wire_names:
+        raise errors.invalid(f"'{field}' names the function '{name[:80]}', which is not offered.", param=field)
+    return wire_names[name]
+
+
+def allowed_functions(asked: Mapping[str, Any], wire_names: Mapping[str, str]) -> tuple[set[str], object]:
+    """Of a choice of type allowed_tools: the wire names that may be called, and its mode as the caller wrote it."""
+    nested = asked.get("allowed_tools")
+    allowed = nested if isinstance(nested, dict) else asked
+    listed = allowed.get("tools")
+    if not isinstance(listed, list) or not listed:
+        raise errors.invalid(
+            "'tool_choice.allowed_tools.tools' must list the tools that may be called.", param="tool_choice"
+        )
+    kept = {chosen_function(entry, "tool_choice", wire_names) for entry in listed}
+    return kept, allowed.get("mode", "auto")
+
+
+def textual_parts(content: object, *, at: str, kinds: tuple[str, ...]) -> list[tuple[Mapping[str, Any], str, str]]:
+    """Where only text can be: each part, its kind (one of `kinds`), and where its text stands in the body."""
+    found = []
+    for part, where in content_parts(content, at):
+        kind = part["type"]
+        if kind not in kinds:
+            raise errors.invalid(
+                f"'{where}' is a part of type '{kind}'. In this message only {' and '.join(kinds)} can be.", param=where
+            )
+        found.append((part, kind, f"{where}.{kind}"))
+    return found

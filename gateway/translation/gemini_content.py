@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway import errors
-from gateway.translation.chat_request import content_parts
+from gateway.translation.chat_request import content_parts, textual_parts
 from gateway.translation.gemini_capabilities import Capabilities
 
 Part = dict[str, Any]
@@ -40,14 +40,7 @@ def parts_of(content: object, *, at: str, takes: Capabilities) -> list[Part]:
 
 def text_parts(content: object, *, at: str, kinds: tuple[str, ...] = ("text",)) -> list[Part]:
     """What can only be text: system messages, and with `kinds` text and refusal the assistant's."""
-    found = []
-    for part, where in content_parts(content, at):
-        kind = part["type"]
-        if kind not in kinds:
-            raise errors.invalid(
-                f"'{where}' is a part of type '{kind}'. In this message only {' and '.join(kinds)} can be.", param=where
-            )
-        found.append(_said(part.get(kind), at=f"{where}.{kind}"))
+    found = [_said(part.get(kind), at=where) for part, kind, where in textual_parts(content, at=at, kinds=kinds)]
     return [part for part in found if part is not None]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway import errors
 from gateway.providers.base import ChatCall
+from gateway.translation.chat_request import allowed_functions, choice_mode, chosen_function
 from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_names import FunctionNames
 from gateway.translation.gemini_schema import adapted
@@ -52,11 +53,12 @@ def toolset(call: ChatCall, *, takes: Capabilities, names: FunctionNames) -> Too
     asked = call.body.get(field)
     if asked is None or not declarations:
         return Toolset(declarations)
+    offered = {names.back(declaration["name"]): str(declaration["name"]) for declaration in declarations}
     if isinstance(asked, dict) and asked.get("type") == "allowed_tools" and not call.legacy_functions:
-        return _allowed(asked, declarations, names)
+        return _allowed(asked, declarations, offered)
     if isinstance(asked, str):
-        return Toolset(declarations, _mode(asked, field))
-    return Toolset(declarations, "ANY", _named(asked, declarations, names, field))
+        return Toolset(declarations, choice_mode(asked, field, _MODES))
+    return Toolset(declarations, "ANY", chosen_function(asked, field, offered))
 
 
 def _definitions(call: ChatCall) -> list[tuple[Mapping[str, Any], str]]:
@@ -92,33 +94,8 @@ def _declaration(function: Mapping[str, Any], names: FunctionNames, *, at: str) 
     return made
 
 
-def _mode(asked: object, field: str) -> str:
-    if not isinstance(asked, str) or asked not in _MODES:
-        raise errors.invalid(f"'{field}' must be auto, required, none or an object that names a function.", param=field)
-    return _MODES[asked]
-
-
-def _named(asked: object, declarations: list[Declaration], names: FunctionNames, field: str) -> str:
-    """The wire name of the function that `asked` names."""
-    function = asked.get("function", asked) if isinstance(asked, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str):
-        raise errors.invalid(f"'{field}' must name one of the functions that are offered.", param=field)
-    for declaration in declarations:
-        if names.back(declaration["name"]) == name:
-            return str(declaration["name"])
-    raise errors.invalid(f"'{field}' names the function '{name[:80]}', which is not offered.", param=field)
-
-
-def _allowed(asked: Mapping[str, Any], declarations: list[Declaration], names: FunctionNames) -> Toolset:
+def _allowed(asked: Mapping[str, Any], declarations: list[Declaration], offered: Mapping[str, str]) -> Toolset:
     """Gemini knows a list of allowed names in mode ANY only, so the others are not offered at all."""
-    nested = asked.get("allowed_tools")
-    allowed = nested if isinstance(nested, dict) else asked
-    listed = allowed.get("tools")
-    if not isinstance(listed, list) or not listed:
-        raise errors.invalid(
-            "'tool_choice.allowed_tools.tools' must list the tools that may be called.", param="tool_choice"
-        )
-    kept = {_named(entry, declarations, names, "tool_choice") for entry in listed}
-    mode = _mode(allowed.get("mode", "auto"), "tool_choice")
-    return Toolset([declaration for declaration in declarations if declaration["name"] in kept], mode)
+    kept, mode = allowed_functions(asked, offered)
+    kept_declarations = [declaration for declaration in declarations if declaration["name"] in kept]
+    return Toolset(kept_declarations, choice_mode(mode, "tool_choice", _MODES))
