@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from accounts import keys
 from accounts.directory import Directory, Principal
@@ -32,7 +31,7 @@ async def authenticate(header: str | None, directory: Directory) -> Principal:
         raise errors.unauthorized(WRONG)
     try:
         principal = await directory.find(keys.digests(secret))
-    except (psycopg.Error, PoolTimeout, OSError) as error:
+    except (psycopg.Error, OSError) as error:
         raise errors.unavailable(
             "Your key cannot be checked right now. Try again in a few seconds.",
             code="authentication_unavailable",

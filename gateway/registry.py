@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,7 +15,6 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import PoolTimeout
 
 from accounts.directory import Principal
 from accounts.pool import Pool
@@ -133,27 +131,22 @@ def _retired(entry: Entry) -> errors.ApiError:
 class Registry:
     """Keeps the snapshot. One for an event loop."""
 
-    def __init__(self, pool: Pool, *, seconds: float) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._seconds = seconds
         self._snapshot: Snapshot | None = None
-        self._stale_at = 0.0
         self._loading: asyncio.Task[Snapshot] | None = None
         self._marking: set[asyncio.Task[None]] = set()
 
     async def current(self) -> Snapshot:
-        """The newest snapshot at hand. Only the very first call waits; later ones renew it behind the caller's back."""
-        if time.monotonic() >= self._stale_at:
-            self._begin()
+        """The newest snapshot at hand. Only callers before the first one wait; whoever keeps this calls `renew`."""
         if self._snapshot is not None:
             return self._snapshot
-        if self._loading is None:
-            raise RuntimeError("the registry is neither loaded nor loading")
+        loading = self._begin()
         try:
-            if not (await asyncio.wait({self._loading}, timeout=WAIT_SECONDS))[0]:
+            if not (await asyncio.wait({loading}, timeout=WAIT_SECONDS))[0]:
                 raise TimeoutError
-            return self._loading.result()
-        except (psycopg.Error, PoolTimeout, OSError) as error:
+            return loading.result()
+        except (psycopg.Error, OSError) as error:
             raise errors.unavailable(
                 "The list of models cannot be read right now. Try again in a few seconds.",
                 hint=f"the registry could not be loaded: {type(error).__name__}",
@@ -188,19 +181,17 @@ class Registry:
             return
         if cursor.rowcount:
             log.error("the vendor no longer has the model %s: it is served by its successor from now on", model)
-        self._stale_at = 0.0
+        self._begin()
 
     async def _load(self) -> Snapshot:
         try:
             async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
                 models = await (await cursor.execute(_MODELS)).fetchall()
                 routes = await (await cursor.execute(_ROUTES)).fetchall()
-        except (psycopg.Error, PoolTimeout, OSError) as error:
-            self._stale_at = time.monotonic() + 1.0
+        except (psycopg.Error, OSError) as error:
             log.warning("the registry could not be read: %s", type(error).__name__)
             raise
         self._snapshot = build(models, routes)
-        self._stale_at = time.monotonic() + self._seconds
         return self._snapshot
 
 

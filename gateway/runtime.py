@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import redis.asyncio
 from django.conf import settings
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 from redis.exceptions import RedisError
 
 from accounts import keys
@@ -46,7 +46,7 @@ class Runtime:
         self.directory = Directory(self.pool, seconds=settings.GATEWAY_KEY_CACHE_SECONDS)
         self.last_use = LastUse(self.pool)
         self.limiter = Limiter(self.valkey, workers=settings.GATEWAY_WORKERS)
-        self.registry = Registry(self.pool, seconds=settings.GATEWAY_REGISTRY_SECONDS)
+        self.registry = Registry(self.pool)
         self.ledger = Ledger(self.pool)
         self.egress = Egress()
         self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, egress=self.egress)
@@ -96,7 +96,7 @@ class Runtime:
     async def _flush_last_use(self) -> None:
         try:
             await self.last_use.flush()
-        except (psycopg.Error, PoolTimeout, OSError) as error:
+        except (psycopg.Error, OSError) as error:
             log.warning("last use of keys is written later: %s", type(error).__name__)
 
 

@@ -143,7 +143,7 @@ def test_what_the_vendor_dropped_is_retired_for_good() -> None:
 def test_a_database_that_is_away_does_not_keep_a_caller_from_the_successor(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with open_pool() as pool:
-            registry = Registry(pool, seconds=60)
+            registry = Registry(pool)
         await registry.mark_gone("m")  # the pool is closed
 
     asyncio.run(main())
@@ -153,7 +153,7 @@ def test_a_database_that_is_away_does_not_keep_a_caller_from_the_successor(caplo
 def _current(gone: str = "") -> Snapshot:
     async def main() -> Snapshot:
         async with open_pool() as pool:
-            registry = Registry(pool, seconds=60)
+            registry = Registry(pool)
             first = await registry.current()
             if not gone:
                 return first
