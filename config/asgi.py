@@ -14,17 +14,16 @@ django.setup(set_prefix=False)
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402 - needs the apps to be loaded
 
 from config import health  # noqa: E402
+from gateway import errors  # noqa: E402
 from gateway.bounds import Receive, Scope, Send  # noqa: E402
 from gateway.edge import DataPlane  # noqa: E402
 
-ELSEWHERE = {
-    "error": {
-        "message": f"This process serves the {settings.GATEWAY_PLANE} plane only: ask another one.",
-        "type": "invalid_request_error",
-        "param": None,
-        "code": "unknown_url",
-    }
-}
+ELSEWHERE = errors.ApiError(
+    404,
+    f"This process serves the {settings.GATEWAY_PLANE} plane only: ask another one.",
+    type=errors.INVALID,
+    code="unknown_url",
+).to_dict()
 
 
 class Application:
