@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.staff import ModelAdmin, TabularInline, action, display
-from billing.admin import dollars
+from billing.admin.prices import dollars
 from billing.models import Price
 from gateway import credentials
 from gateway.credentials import FILE, Source
