@@ -22,7 +22,9 @@ ASK_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
 CAPACITY = 10_000
 
 _QUERY = """
-SELECT k.id AS api_key_id, k.organization_id, o.slug AS organization, k.requests_per_minute, k.expires_at,
+SELECT k.id AS api_key_id, k.organization_id, k.project_id, k.owner_id AS member_id,
+       array_to_string(k.scopes, ',') AS scopes,
+       o.slug AS organization, k.requests_per_minute, k.expires_at,
        k.revoked_at IS NOT NULL AS revoked, o.suspended_at IS NOT NULL AS suspended,
        o.sandbox_enabled, o.retired_models
 FROM accounts_apikey k JOIN accounts_organization o ON o.id = k.organization_id
@@ -43,10 +45,17 @@ class Principal:
     suspended: bool
     sandbox_enabled: bool
     retired_models: str  # "follow", "refuse", or empty for the platform's default
+    project_id: int | None = None
+    member_id: int | None = None  # who holds the key
+    scopes: str = "chat,embeddings"
 
     @property
     def expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
+    def may(self, scope: str) -> bool:
+        """Whether the key was issued for this."""
+        return scope in self.scopes.split(",")
 
 
 class Directory:

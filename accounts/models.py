@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -136,6 +137,44 @@ class Membership(models.Model):
         return f"{self.user} in {self.organization} ({self.role})"
 
 
+class ProjectQuerySet(OrganizationOwned):
+    def default_of(self, organization: Organization) -> Project:
+        """The project of keys that were made for none in particular."""
+        project, _ = self.get_or_create(organization=organization, slug="default", defaults={"name": "Default"})
+        return project  # type: ignore[no-any-return]
+
+
+class Project(models.Model):
+    """A part of an organisation: its keys, budgets and usage are told apart from the others'."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=60)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["organization", "name"]
+        constraints = [models.UniqueConstraint("organization", "slug", name="project_slug_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Scope(models.TextChoices):
+    """What a key may be used for."""
+
+    CHAT = "chat", "Chat completions"
+    EMBEDDINGS = "embeddings", "Embeddings"
+    USAGE = "usage", "Reading usage and costs"
+    ADMINISTRATION = "administration", "Administration"
+
+
+def default_scopes() -> list[str]:
+    return [Scope.CHAT.value, Scope.EMBEDDINGS.value]
+
+
 class ApiKeyQuerySet(OrganizationOwned):
     def active(self) -> Self:
         return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
@@ -148,14 +187,18 @@ class ApiKeyQuerySet(OrganizationOwned):
         owner: User | None = None,
         requests_per_minute: int | None = None,
         expires_at: datetime | None = None,
+        project: Project | None = None,
+        scopes: list[str] | None = None,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret. The secret is not kept: this is the only time anybody sees it."""
         secret = keys.generate()
         version, digest = keys.newest_digest(secret)
         key = self.create(
             organization=organization,
+            project=project or Project.objects.default_of(organization),
             name=name,
             owner=owner,
+            scopes=default_scopes() if scopes is None else scopes,
             requests_per_minute=requests_per_minute,
             expires_at=expires_at,
             digest=digest,
@@ -170,7 +213,9 @@ class ApiKey(models.Model):
     """What a program calls with. Only a peppered digest of the secret is stored."""
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
+    project = models.ForeignKey(Project, models.PROTECT, related_name="api_keys")
     owner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="api_keys")
+    scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices), default=default_scopes)
     name = models.CharField(max_length=120)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     pepper_version = models.PositiveSmallIntegerField(editable=False)

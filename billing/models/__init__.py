@@ -1,6 +1,9 @@
 """What requests used, what they cost, and the money that pays for them: a module a subject."""
 
+from billing.models.budgets import Budget, BudgetPeriod
+from billing.models.outbox import OutboxMessage, RollupDue
 from billing.models.prices import Price
 from billing.models.usage import UsageEvent
+from billing.models.wallets import Hold, Transfer, Wallet
 
-__all__ = ["Price", "UsageEvent"]
+__all__ = ["Budget", "BudgetPeriod", "Hold", "OutboxMessage", "Price", "RollupDue", "Transfer", "UsageEvent", "Wallet"]

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts.models import ApiKey, Membership, Organization, User
+from accounts.models import ApiKey, Membership, Organization, Scope, User
 
 
 class Command(BaseCommand):
@@ -19,6 +19,13 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what the key is called in lists")
         parser.add_argument("--rpm", type=int, metavar="N", help="requests in any 60 seconds; else the default")
         parser.add_argument("--owner", metavar="EMAIL", help="the member who answers for the key")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=Scope.values,
+            metavar="SCOPE",
+            help=f"what the key may do, once for each: {', '.join(Scope.values)}; else chat and embeddings",
+        )
         parser.add_argument("--create-org", action="store_true", help="make the organisation if there is none")
 
     @transaction.atomic
@@ -28,7 +35,11 @@ class Command(BaseCommand):
         draft = ApiKey(name=options["name"].strip(), requests_per_minute=options["rpm"])
         _check(draft, {"name": "--name", "requests_per_minute": "--rpm"})
         key, secret = ApiKey.objects.issue(
-            organization=organization, name=draft.name, owner=owner, requests_per_minute=options["rpm"]
+            organization=organization,
+            name=draft.name,
+            owner=owner,
+            requests_per_minute=options["rpm"],
+            scopes=options["scope"],
         )
         self.stderr.write(f"Issued {key} for {organization.slug}. This is the only time its secret is shown.")
         self.stdout.write(secret)
