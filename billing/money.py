@@ -12,14 +12,17 @@ from decimal import Decimal
 NANO = 10**9
 PICO_PER_NANO = 1000
 PICO_PER_DOLLAR_A_MILLION = 10**6
+BASIS_POINTS = 10_000  # in the whole: a markup of 100 is one per cent
 
 
 def pico_per_token(dollars_per_million: Decimal) -> int:
     """A token's price. Raises `ValueError` for a price with more than six decimals or below zero."""
-    pico = dollars_per_million * PICO_PER_DOLLAR_A_MILLION
-    if pico != pico.to_integral_value() or pico < 0:
-        raise ValueError(f"{dollars_per_million} is not a price: use dollars with at most six decimals, not negative.")
-    return int(pico)
+    return _whole(dollars_per_million, PICO_PER_DOLLAR_A_MILLION, "six")
+
+
+def pico_per_request(dollars_each: Decimal) -> int:
+    """A request's fee. Raises `ValueError` for one with more than nine decimals or below zero."""
+    return PICO_PER_NANO * _whole(dollars_each, NANO, "nine")
 
 
 def nano_from_pico(pico: int) -> int:
@@ -27,7 +30,19 @@ def nano_from_pico(pico: int) -> int:
     return -(-pico // PICO_PER_NANO)
 
 
+def with_markup(pico: int, basis_points: int) -> int:
+    """Nano-dollars: the markup on the exact amount, and only then rounded up, once."""
+    return -(-pico * (BASIS_POINTS + basis_points) // (BASIS_POINTS * PICO_PER_NANO))
+
+
 def dollars(nano: int) -> str:
     """The exact amount as text, with at least two decimals: `0.000842`, `12.50`, `-3.00`."""
     sign, whole, fraction = "-" if nano < 0 else "", abs(nano) // NANO, f"{abs(nano) % NANO:09d}"
     return f"{sign}{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def _whole(price: Decimal, units: int, decimals: str) -> int:
+    counted = price * units
+    if counted != counted.to_integral_value() or counted < 0:
+        raise ValueError(f"{price} is not a price: use dollars with at most {decimals} decimals, not negative.")
+    return int(counted)

@@ -7,8 +7,15 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from billing.money import nano_from_pico, pico_per_token
+from billing import money
 from billing.usage import Usage
+
+# The columns of a price, dollars for a million tokens, in the order in which people are shown them.
+RATES = (
+    "input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "image_input",
+    "output", "reasoning", "audio_output", "image_output",
+)  # fmt: skip
+PRICES = (*RATES, "request")  # and dollars for each request
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +26,31 @@ class Rates:
     cache_read: int
     cache_write_5m: int
     cache_write_1h: int
+    audio_input: int
+    image_input: int
     output: int
     reasoning: int
+    audio_output: int
+    image_output: int
 
     def cost(self, usage: Usage) -> int:
         """Pico-dollars."""
-        return sum(getattr(self, bucket.name) * getattr(usage, bucket.name) for bucket in fields(self))
+        return sum(getattr(self, name) * getattr(usage, name) for name in _BUCKETS)
+
+
+_BUCKETS = tuple(bucket.name for bucket in fields(Rates))
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """A price version: base rates, and the rates that hold for the whole request above a prompt length."""
+    """A price version: base rates, the rates that hold for the whole request above a prompt length, and a fee."""
 
     version: int  # the id of its row
     model: str
     base: Rates
     tiers: tuple[tuple[int, Rates], ...] = ()  # (above this many prompt tokens, rates), ascending
+    request_pico: int = 0  # pico-dollars for each request, however long
+    free: bool = False  # nothing costs anything, and somebody said so
 
     def rates(self, prompt_tokens: int) -> Rates:
         rates = self.base
@@ -43,9 +59,32 @@ class Tariff:
                 rates = tier
         return rates
 
+    def ceiling(self, prompt_tokens: int) -> Rates:
+        """The most that a token of each bucket can cost while the prompt has at most so many tokens: a tier may be
+        cheaper than the one below it."""
+        reached = [self.base, *(tier for above, tier in self.tiers if prompt_tokens > above)]
+        return Rates(**{name: max(getattr(rates, name) for rates in reached) for name in _BUCKETS})
+
+    def pico(self, usage: Usage) -> int:
+        """Pico-dollars, exactly, with the request's fee."""
+        return self.request_pico + self.rates(usage.prompt_tokens).cost(usage)
+
     def cost(self, usage: Usage) -> int:
         """Nano-dollars, rounded up once."""
-        return nano_from_pico(self.rates(usage.prompt_tokens).cost(usage))
+        return money.nano_from_pico(self.pico(usage))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a customer pays by: prices of a list of its own where the list has them, else ours and a markup."""
+
+    markup_basis_points: int = 0
+    price_list_id: int | None = None
+
+
+def charge(tariff: Tariff, usage: Usage, *, markup_basis_points: int) -> int:
+    """Nano-dollars with the markup, rounded up once. What is free stays free."""
+    return money.with_markup(tariff.pico(usage), markup_basis_points)
 
 
 def tariff(
@@ -54,19 +93,22 @@ def tariff(
     model: str,
     prices: Mapping[str, Decimal | None],
     tiers: Iterable[Mapping[str, Any]] = (),
+    free: bool = False,
 ) -> Tariff:
     """From a price row's columns. A tier names only what it changes; `above` is its prompt length.
 
-    A bucket without a price of its own costs what the bucket it belongs to costs: cached and written tokens are
-    input, tokens written for an hour are written tokens, reasoning is output.
+    A bucket without a price of its own costs what the bucket it belongs to costs: cached and written tokens, audio and
+    images are input, tokens written for an hour are written tokens, reasoning and what is spoken or drawn are output.
     """
-    base = {name: prices.get(name) for name in ("input", "cached_input", "cache_write", "cache_write_1h", "output")}
+    base = {name: prices.get(name) for name in RATES}
     steps = sorted(tiers, key=lambda tier: int(tier["above"]))
     return Tariff(
         version=version,
         model=model,
         base=_rates(base),
         tiers=tuple((int(tier["above"]), _rates(_changed(base, tier))) for tier in steps),
+        request_pico=money.pico_per_request(prices.get("request") or Decimal(0)),
+        free=free,
     )
 
 
@@ -75,17 +117,20 @@ def _changed(base: Mapping[str, Decimal | None], tier: Mapping[str, Any]) -> dic
 
 
 def _rates(prices: Mapping[str, Decimal | None]) -> Rates:
-    given_input, given_output = prices["input"], prices["output"]
-    if given_input is None or given_output is None:
+    if prices["input"] is None or prices["output"] is None:
         raise ValueError("A price needs at least input and output.")
-    tokens_in, written = pico_per_token(given_input), prices["cache_write"]
-    write_5m = tokens_in if written is None else pico_per_token(written)
-    read, hour = prices["cached_input"], prices["cache_write_1h"]
+    pico = {name: money.pico_per_token(price) for name, price in prices.items() if price is not None}
+    sent, made = pico["input"], pico["output"]
+    written = pico.get("cache_write", sent)
     return Rates(
-        input=tokens_in,
-        cache_read=tokens_in if read is None else pico_per_token(read),
-        cache_write_5m=write_5m,
-        cache_write_1h=write_5m if hour is None else pico_per_token(hour),
-        output=pico_per_token(given_output),
-        reasoning=pico_per_token(given_output),
+        input=sent,
+        cache_read=pico.get("cached_input", sent),
+        cache_write_5m=written,
+        cache_write_1h=pico.get("cache_write_1h", written),
+        audio_input=pico.get("audio_input", sent),
+        image_input=pico.get("image_input", sent),
+        output=made,
+        reasoning=pico.get("reasoning", made),
+        audio_output=pico.get("audio_output", made),
+        image_output=pico.get("image_output", made),
     )

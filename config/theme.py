@@ -22,6 +22,7 @@ GROUPS = {
     ],
     "Money and usage": [
         ("Prices", "billing", "price", "sell"),
+        ("Price lists", "billing", "pricelist", "request_quote"),
         ("Usage", "billing", "usageevent", "query_stats"),
     ],
     "Access": [

@@ -179,7 +179,8 @@ class RegistryModelAdmin(ModelAdmin[Model]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        prices = Price.objects.filter(model=OuterRef("pk"), effective_at__lte=timezone.now()).order_by("-effective_at")
+        asked = Price.objects.from_providers().filter(model=OuterRef("pk"), effective_at__lte=timezone.now())
+        prices = asked.order_by("-effective_at")
         return (
             super()
             .get_queryset(request)

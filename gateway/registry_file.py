@@ -17,12 +17,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model as Row
 
 from billing.models import Price
+from billing.pricing import PRICES, RATES
 from gateway.credentials import FILE
 from gateway.models import Model, Provider, Route
 from gateway.providers import providers
 from gateway.toml_table import Table, nearest
 
-RATES = ("input", "cached_input", "cache_write", "cache_write_1h", "output")
 # For suggesting what was meant. A provider's module may read more words than these.
 CAPABILITIES = (
     "sampling", "thinking", "efforts", "forced_tool_choice", "mid_conversation_system", "prefill", "json_schema",
@@ -64,10 +64,12 @@ class RouteEntry:
 
 @dataclass(frozen=True, slots=True)
 class PriceEntry:
-    """Dollars for a million tokens. `tiers` as billing keeps them: prices above a prompt length, as text."""
+    """Dollars for a million tokens, and for a request. `tiers` as billing keeps them: prices above a prompt length,
+    as text."""
 
     rates: Mapping[str, Decimal | None]
     tiers: tuple[Mapping[str, Any], ...] = ()
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,9 @@ def _capabilities(table: Table) -> dict[str, Any]:
 
 
 def _prices(table: Table) -> PriceEntry:
-    rates = {rate: table.decimal(rate) for rate in RATES}
+    if table.flag("free"):
+        return _free(table)
+    rates = {rate: table.decimal(rate) for rate in PRICES}
     for rate in ("input", "output"):
         if rate not in table:
             table.complain(rate, 'is missing; write "0" when it costs nothing.')
@@ -210,8 +214,22 @@ def _prices(table: Table) -> PriceEntry:
     steps = [tier["above"] for tier in tiers]
     if steps != sorted(set(steps)):
         table.complain("tiers", "must rise: each `above` once, the lowest first.")
+    if {rates["input"], rates["output"]} == {Decimal(0)} and not any(rates.values()) and not _any_costs(tiers):
+        table.complain("free", "is missing: nothing costs anything here. Write prices = { free = true } if that is so.")
     _check(table, Price(model="any", **rates), exclude={name for name, rate in rates.items() if rate is None})
     return PriceEntry(rates, tuple(tiers))
+
+
+def _free(table: Table) -> PriceEntry:
+    rates = {rate: table.decimal(rate) for rate in PRICES}
+    for rate in [*(rate for rate, number in rates.items() if number), *(("tiers",) if table.tables("tiers") else ())]:
+        table.complain(rate, "and free = true exclude each other: keep one.")
+    table.finish()
+    return PriceEntry({**dict.fromkeys(PRICES), "input": Decimal(0), "output": Decimal(0)}, free=True)
+
+
+def _any_costs(tiers: Iterable[Mapping[str, Any]]) -> bool:
+    return any(Decimal(tier[rate]) for tier in tiers for rate in RATES if rate in tier)
 
 
 def _tier(table: Table) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models import Model as Row
-from django.utils import timezone
 
 from billing.models import Price
+from billing.pricing import PRICES
 from gateway.models import Model, Provider, Route
-from gateway.registry_file import RATES, Known, ModelEntry, PriceEntry, ProviderEntry, RegistryFile, RouteEntry
+from gateway.registry_file import Known, ModelEntry, PriceEntry, ProviderEntry, RegistryFile, RouteEntry
 
 _LOCK = 2389_0001  # held while a file is applied: several processes may start at once
 _ASIDE = 1000  # positions are moved out of the way by this much while routes change places
@@ -68,7 +68,7 @@ def apply(
         slugs = {row.slug: row for row in Provider.objects.all()}
         for entry in file.providers:
             _provider(slugs, entry, environment(entry.base_url_env) if entry.base_url_env else None, report)
-        models, prices = {row.id: row for row in Model.objects.all()}, _prices_in_force()
+        models, prices = {row.id: row for row in Model.objects.all()}, Price.objects.in_force()
         for model in file.models:
             _model(models.get(model.id), model, slugs, prices.get(model.id), report)
         if prune:
@@ -160,19 +160,14 @@ def _routes(model: str, entries: tuple[RouteEntry, ...], slugs: Mapping[str, Pro
     return changes
 
 
-def _prices_in_force() -> dict[str, Price]:
-    newest = Price.objects.filter(effective_at__lte=timezone.now()).order_by("model", "-effective_at")
-    return {row.model: row for row in newest.distinct("model")}
-
-
 def _price(model: str, entry: PriceEntry, current: Price | None) -> list[str]:
     if current is not None and _numbers(current.tiers) == _numbers(entry.tiers):
-        changed = [rate for rate in RATES if getattr(current, rate) != entry.rates[rate]]
+        changed = [rate for rate in PRICES if getattr(current, rate) != entry.rates[rate]]
         said = [f"{rate} {_short(getattr(current, rate))} -> {_short(entry.rates[rate])}" for rate in changed]
     else:
         said = ["tiers" if current else "first"]
     if said:
-        Price.objects.create(model=model, tiers=[dict(tier) for tier in entry.tiers], **entry.rates)
+        Price.objects.create(model=model, tiers=[dict(tier) for tier in entry.tiers], free=entry.free, **entry.rates)
     return [f"new price ({', '.join(said)})"] if said else []
 
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import ApiKey, Membership, Organization, User
-from billing.models import Price
+from billing.models import Price, PriceList
+from billing.pricing import PRICES
 from gateway.models import Model, Provider, Route
 
 _numbers = itertools.count(1)
@@ -60,6 +61,13 @@ def make_route(model: Model, provider: Provider, upstream_model: str = "", **fie
 
 
 def make_price(model: str, *, input: str = "1", output: str = "2", **fields: Any) -> Price:  # noqa: A002 - the column's own name
-    """Dollars for a million tokens, as text, so that they are exact."""
+    """Dollars for a million tokens, as text, so that they are exact. Free when it costs nothing."""
     prices = {name: Decimal(value) if isinstance(value, str) else value for name, value in fields.items()}
-    return Price.objects.create(model=model, input=Decimal(input), output=Decimal(output), **prices)
+    prices |= {"input": Decimal(input), "output": Decimal(output)}
+    nothing = not any(prices.get(name) for name in (*PRICES, "tiers"))
+    return Price.objects.create(model=model, **{"free": nothing, **prices})
+
+
+def make_price_list(slug: str = "", **fields: Any) -> PriceList:
+    slug = slug or f"list-{next(_numbers)}"
+    return PriceList.objects.create(slug=slug, **{"name": slug.title(), **fields})

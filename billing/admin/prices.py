@@ -1,4 +1,4 @@
-"""Staff's page for prices: new versions only."""
+"""Staff's pages for prices, new versions only, and for the lists that customers pay by."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, OuterRef, QuerySet
+from django.db.models import Count, Model, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.staff import Kept, ModelAdmin, display, moment
-from billing.models import Price
-from billing.pricing import tariff
+from billing.models import Price, PriceList
+from billing.pricing import RATES, tariff
 
-RATES = ("input", "cached_input", "cache_write", "cache_write_1h", "output")
+LISTED = ("input", "cached_input", "cache_write", "cache_write_1h", "output", "request")  # the others are rare
 
 
 class PriceForm(forms.ModelForm[Price]):
     class Meta:
         model = Price
-        fields = ("model", "effective_at", *RATES, "tiers")
+        fields = ("model", "price_list", "effective_at", *RATES, "request", "tiers", "free")
 
     def clean_effective_at(self) -> Any:
         """The past has been paid for: a price may begin now or later."""
@@ -50,20 +51,27 @@ class PriceAdmin(Kept, ModelAdmin[Price]):
     """New versions only: a price that was charged is never changed."""
 
     form = PriceForm
-    list_display = ("model", "begins", "state", *(f"{rate}_price" for rate in RATES), "tier_lengths")
-    list_filter = ("effective_at",)
+    list_display = ("model", "listed", "begins", "state", *(f"{rate}_price" for rate in LISTED), "tier_lengths")
+    list_filter = ("effective_at", "price_list", "free")
+    list_select_related = ("price_list",)
     search_fields = ("model",)
     fieldsets = (
-        (None, {"fields": ("model", "effective_at")}),
+        (None, {"fields": ("model", "price_list", "effective_at", "free")}),
         ("Dollars per million tokens", {"fields": (*RATES, "tiers")}),
+        ("Dollars per request", {"fields": ("request",)}),
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
-        newest = Price.objects.filter(model=OuterRef("model"), effective_at__lte=timezone.now())
+        same = Price.objects.alias(of=Coalesce("price_list_id", 0)).filter(of=Coalesce(OuterRef("price_list_id"), 0))
+        newest = same.filter(model=OuterRef("model"), effective_at__lte=timezone.now())
         return super().get_queryset(request).annotate(in_force=newest.order_by("-effective_at").values("pk")[:1])
+
+    @display(description="Price list", ordering="price_list", empty_value="")
+    def listed(self, price: Price) -> PriceList | None:
+        return price.price_list
 
     @display(description="From", ordering="effective_at")
     def begins(self, price: Price) -> SafeString | None:
@@ -95,9 +103,33 @@ class PriceAdmin(Kept, ModelAdmin[Price]):
     def output_price(self, price: Price) -> str:
         return dollars(price.output)
 
+    @display(description="Request", ordering="request")
+    def request_price(self, price: Price) -> str:
+        return dollars(price.request)
+
     @display(description="Tiers above")
     def tier_lengths(self, price: Price) -> str:
         return ", ".join(f"{tier['above']:,}" for tier in price.tiers)
+
+
+@admin.register(PriceList)
+class PriceListAdmin(Kept, ModelAdmin[PriceList]):
+    """A list's markup may change, which holds from then on; its prices are versions like all others."""
+
+    list_display = ("name", "slug", "markup", "own_prices")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceList]:
+        return super().get_queryset(request).annotate(price_count=Count("prices__model", distinct=True))
+
+    @display(description="Markup", ordering="markup_basis_points")
+    def markup(self, price_list: PriceList) -> str:
+        return f"{Decimal(price_list.markup_basis_points) / 100:+.2f} %"
+
+    @display(description="Models with prices of its own", ordering="price_count")
+    def own_prices(self, price_list: PriceList) -> int:
+        return int(getattr(price_list, "price_count", 0))
 
 
 def dollars(price: Decimal | None) -> str:

@@ -2,8 +2,19 @@
 
 from billing.models.budgets import Budget, BudgetPeriod
 from billing.models.outbox import OutboxMessage, RollupDue
-from billing.models.prices import Price
+from billing.models.prices import Price, PriceList
 from billing.models.usage import UsageEvent
 from billing.models.wallets import Hold, Transfer, Wallet
 
-__all__ = ["Budget", "BudgetPeriod", "Hold", "OutboxMessage", "Price", "RollupDue", "Transfer", "UsageEvent", "Wallet"]
+__all__ = [
+    "Budget",
+    "BudgetPeriod",
+    "Hold",
+    "OutboxMessage",
+    "Price",
+    "PriceList",
+    "RollupDue",
+    "Transfer",
+    "UsageEvent",
+    "Wallet",
+]

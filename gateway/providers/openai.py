@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -134,18 +134,23 @@ class OpenAI(Provider):
         return OpenAIStream(call, self)
 
     def usage(self, usage: Mapping[str, Any]) -> Usage:
-        """OpenAI's counts in disjoint buckets: cached tokens are part of its prompt, reasoning of its completion."""
-        prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-        sent, made = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
-        cached = min(sent.get("cached_tokens") or 0, prompt)
-        written = min(sent.get("cache_write_tokens") or 0, prompt - cached)
-        reasoning = min(made.get("reasoning_tokens") or 0, completion)
+        """OpenAI's counts in disjoint buckets: what the details name is part of the prompt or of the completion."""
+        text_in, (cached, written, heard, seen) = _apart(
+            usage, "prompt", ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens")
+        )
+        text_out, (reasoning, spoken, drawn) = _apart(
+            usage, "completion", ("reasoning_tokens", "audio_tokens", "image_tokens")
+        )
         return Usage(
-            input=prompt - cached - written,
+            input=text_in,
             cache_read=cached,
             cache_write_5m=written,
-            output=completion - reasoning,
+            audio_input=heard,
+            image_input=seen,
+            output=text_out,
             reasoning=reasoning,
+            audio_output=spoken,
+            image_output=drawn,
         )
 
     def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
@@ -190,6 +195,17 @@ class OpenAI(Provider):
     def repair_usage(self, usage: dict[str, Any]) -> dict[str, Any]:
         """What the caller is shown of the provider's counts, after they were read."""
         return usage
+
+
+def _apart(usage: Mapping[str, Any], side: str, names: Sequence[str]) -> tuple[int, list[int]]:
+    """What is left of one side's tokens without the named parts, and the parts. Together they are all of that side,
+    also where a provider's details overlap (a cached token of audio counts once, as cached) or exceed it."""
+    left, details = max(0, usage.get(f"{side}_tokens") or 0), usage.get(f"{side}_tokens_details") or {}
+    parts = list[int]()
+    for name in names:
+        parts.append(min(max(0, details.get(name) or 0), left))
+        left -= parts[-1]
+    return left, parts
 
 
 def _signed(message: Mapping[str, Any]) -> bool:

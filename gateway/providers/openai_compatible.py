@@ -33,13 +33,11 @@ class OpenAICompatible(OpenAI):
         return CompatibleStream(call, self)
 
     def usage(self, usage: Mapping[str, Any]) -> Usage:
-        counts = super().usage(usage)
+        counts = super().usage(self.repair_usage(dict(usage)))
         hit = usage.get("prompt_cache_hit_tokens")  # DeepSeek
         if isinstance(hit, int) and not counts.cache_read:
             hit = min(hit, counts.input)
             counts = replace(counts, input=counts.input - hit, cache_read=hit)
-        if _excludes_reasoning(usage):
-            counts = replace(counts, output=usage["completion_tokens"], reasoning=_reasoning(usage))
         return counts
 
     def repair_chunk(self, chunk: dict[str, Any], stream: OpenAIStream) -> None:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from accounts.models import ApiKey, ApiKeyUse, Membership, User
 from gateway import credentials
 from tests.admin.pages import STORED, UPSTREAM, make_usage
-from tests.factories import make_model, make_price, make_provider, make_route, make_user
+from tests.factories import make_model, make_price, make_price_list, make_provider, make_route, make_user
 
 
 @pytest.fixture(autouse=True)
@@ -46,5 +46,6 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         "gateway/model": model,
         "gateway/route": make_route(model, provider),
         "billing/price": make_price("small", tiers=[{"above": 200000, "input": "2"}]),
+        "billing/pricelist": make_price_list(),
         "billing/usageevent": make_usage(key),
     }

@@ -17,9 +17,13 @@ STORED = "sk-stored-secret-9876543210"
 EDITABLE = [
     "accounts/user", "accounts/organization", "accounts/membership", "accounts/apikey", "auth/group",
     "gateway/provider", "gateway/model", "gateway/route", "billing/price",
+    "billing/pricelist",
 ]  # fmt: skip
 PAGES = [*EDITABLE, "billing/usageevent"]
-NEVER_DELETED = ["accounts/user", "accounts/organization", "accounts/apikey", "billing/price", "billing/usageevent"]
+NEVER_DELETED = [
+    "accounts/user", "accounts/organization", "accounts/apikey", "billing/price", "billing/pricelist",
+    "billing/usageevent",
+]  # fmt: skip
 
 
 def change_url(page: str, rows: dict[str, Row]) -> str:

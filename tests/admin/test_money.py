@@ -13,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiKey
-from billing.models import Price, UsageEvent
+from billing.models import Price, PriceList, UsageEvent
 from tests.admin.pages import NEVER_DELETED, change_url, html, make_usage, run
-from tests.factories import make_key, make_price
+from tests.factories import make_key, make_price, make_price_list
 
 pytestmark = pytest.mark.django_db
 
@@ -51,11 +51,37 @@ def test_the_list_tells_which_price_is_in_force(staff: Client) -> None:
         ({"tiers": "[1]"}, "Give a list such as"),
         ({"input": "-1"}, "greater than or equal to 0"),
         ({"input": "0.0000001"}, "no more than 6 decimal places"),
+        ({"request": "0.0000000001"}, "no more than 9 decimal places"),
+        ({"input": "0", "output": "0"}, "Say that it is free"),
+        ({"free": "on"}, "Say that it is free"),
+        ({"free": "on", "input": "0", "output": "0", "request": "1"}, "Say that it is free"),
     ],
 )
 def test_a_price_that_cannot_be_charged_is_refused(staff: Client, fields: dict[str, str], complaint: str) -> None:
     assert complaint in staff.post("/admin/billing/price/add/", price_form(**fields)).content.decode()
     assert not Price.objects.exists()
+
+
+def test_the_price_in_force_on_a_list_is_another_one_than_the_providers(staff: Client) -> None:
+    customers = make_price_list()
+    for days in (-2, -1):
+        make_price("small", effective_at=timezone.now() + timedelta(days=days))
+        make_price("small", effective_at=timezone.now() + timedelta(days=days), price_list=customers)
+    page = html(staff, "/admin/billing/price/")
+    assert [page.count(state) for state in ("superseded", "in force")] == [2, 2]
+
+
+def test_what_is_free_says_so(staff: Client) -> None:
+    form = price_form(input="0", output="0", free="on")
+    assert staff.post("/admin/billing/price/add/", form).status_code == 302
+    assert Price.objects.get().free
+
+
+@pytest.mark.parametrize(("markup", "outcome"), [("-10000", 302), ("100000", 302), ("-10001", 200), ("100001", 200)])
+def test_a_markup_has_bounds(staff: Client, markup: str, outcome: int) -> None:
+    form = {"name": "Resellers", "slug": "resellers", "markup_basis_points": markup}
+    assert staff.post("/admin/billing/pricelist/add/", form).status_code == outcome
+    assert PriceList.objects.exists() == (outcome == 302)
 
 
 @pytest.mark.parametrize("page", ["billing/price", "billing/usageevent"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from billing.usage import Usage
 from gateway.errors import ApiError, ModelGoneError
 from gateway.providers.openai import OpenAI
 from gateway.providers.openai_compatible import OpenAICompatible
@@ -251,6 +253,57 @@ def test_the_buckets_never_overlap() -> None:
     )
     assert (usage.input, usage.cache_read, usage.cache_write_5m, usage.output, usage.reasoning) == (30, 60, 10, 30, 20)
     assert (usage.prompt_tokens, usage.completion_tokens) == (100, 50)
+
+
+def test_audio_and_images_are_counted_apart() -> None:
+    usage = OpenAI().usage(
+        {
+            "prompt_tokens": 100,
+            "prompt_tokens_details": {"cached_tokens": 10, "audio_tokens": 40, "image_tokens": 30},
+            "completion_tokens": 50,
+            "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": 20, "image_tokens": 10},
+        }
+    )
+    assert usage == Usage(
+        input=20,
+        cache_read=10,
+        audio_input=40,
+        image_input=30,
+        output=15,
+        reasoning=5,
+        audio_output=20,
+        image_output=10,
+    )
+    assert usage.to_openai()["prompt_tokens_details"] == {
+        "cached_tokens": 10, "cache_write_tokens": 0, "audio_tokens": 40, "image_tokens": 30,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", [OpenAI(), OpenAICompatible()], ids=["OpenAI", "compatible"])
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"cached_tokens": 80, "audio_tokens": 80, "image_tokens": 80, "reasoning_tokens": 30},
+        {"audio_tokens": 1000, "reasoning_tokens": 1000},
+        {"audio_tokens": -5, "image_tokens": None, "reasoning_tokens": -1},
+        None,
+    ],
+    ids=["overlap", "more than there is", "less than nothing", "absent"],
+)
+def test_the_buckets_never_differ_from_the_totals(provider: OpenAI, details: dict[str, Any] | None) -> None:
+    told = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+    counts = provider.usage({**told, "prompt_tokens_details": details, "completion_tokens_details": details})
+    assert (counts.prompt_tokens, counts.completion_tokens) == (100, 50)
+    assert min(getattr(counts, bucket.name) for bucket in fields(counts)) >= 0
+
+
+def test_reasoning_beside_the_completion_leaves_room_for_audio() -> None:
+    counts = {
+        "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 60,
+        "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 15},
+    }  # fmt: skip
+    usage = OpenAICompatible().usage(counts)
+    assert (usage.output, usage.reasoning, usage.audio_output) == (5, 30, 15)
 
 
 @pytest.mark.parametrize("case", [case for case in OWN + COMPATIBLE if case.stream and case.status == 200], ids=str)
