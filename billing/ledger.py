@@ -1,179 +1,205 @@
-"""The durable record of what each request used: one row a request, written exactly once.
+"""The ledger as the data plane uses it: reserve before anything is sent, settle when a request has ended.
 
-This is the seam for money: a request is `open`ed before anything is sent to a provider and `settle`d when it
-has ended, however it ended. Reservation and charging belong behind these two calls.
+What moves money is SQL (billing/sql); this carries requests there, many in one statement, and keeps what Postgres
+does not take at the moment on disk until it does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
+import orjson
 import psycopg
 
 from accounts.pool import Pool
+from billing.admission import Admission, Admissions
 from billing.batching import Batcher
-from billing.usage import Usage, UsageSource
+from billing.entries import Entry
+from billing.quotes import Quote
+from billing.spool import Record, Spool
+from billing.usage import Usage
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
-SETTLE_SECONDS = 3.0  # how long a caller waits for its row when Postgres hangs
-LARGEST_COUNT = 2**31 - 1
+SETTLE_SECONDS = 3.0  # how long Postgres may take before a settlement goes to disk
+REPLAY_SECONDS = 1.0  # between two attempts to settle what is on disk
+ADOPT_SECONDS = 30.0  # between two looks for what dead processes left
+REPLAY_BATCH = 500
+DEAD_CONNECTIONS = 2  # how many may be met before Postgres counts as away
+CHECK_SECONDS = 1.0  # how old the knowledge may be that the spool has room
 
-# One statement however many rows, so that Postgres plans it once: each column arrives as an array.
-_COLUMNS = {
-    "request_id": "uuid",
-    "external_id": "text",
-    "organization_id": "bigint",
-    "api_key_id": "bigint",
-    "model_requested": "text",
-    "model": "text",
-    "provider": "text",
-    "upstream_model": "text",
-    "stream": "bool",
-    "status": "smallint",
-    "error_code": "text",
-    "finish_reason": "text",
-    "input_tokens": "integer",
-    "cache_read_tokens": "integer",
-    "cache_write_5m_tokens": "integer",
-    "cache_write_1h_tokens": "integer",
-    "output_tokens": "integer",
-    "reasoning_tokens": "integer",
-    "usage_source": "text",
-    "started_at": "timestamptz",
-    "ended_at": "timestamptz",
-    "first_token_ms": "integer",
-    "duration_ms": "integer",
-}
-_INSERT = (
-    f"INSERT INTO billing_usageevent ({', '.join(_COLUMNS)}) "  # noqa: S608 - names from the table above
-    f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())}) "
-    "ON CONFLICT (request_id) DO NOTHING"
+_SETTLE = "SELECT * FROM billing_settle(%s::jsonb)"
+_PROGRESS = (
+    "SELECT billing_progress(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[], %s::bigint[], %s::bigint[])"
 )
-
-
-@dataclass(slots=True)
-class Entry:
-    """One request while it is under way. Filled in as things become known; `status` is what the caller got."""
-
-    request_id: uuid.UUID
-    organization_id: int
-    api_key_id: int
-    external_id: str = ""
-    model_requested: str = ""
-    model: str = ""
-    provider: str = ""
-    upstream_model: str = ""
-    stream: bool = False
-    status: int = 0
-    error_code: str = ""
-    finish_reason: str = ""
-    usage: Usage = field(default_factory=Usage)
-    usage_source: UsageSource = UsageSource.NONE
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    started: float = field(default_factory=time.monotonic)
-    first_token: float | None = None
-    settled: bool = False
-
-    def mark_first_token(self) -> None:
-        if self.first_token is None:
-            self.first_token = time.monotonic()
-
-    def _row(self) -> tuple[object, ...]:
-        usage, now = self.usage, time.monotonic()
-        first_token_ms = None if self.first_token is None else round((self.first_token - self.started) * 1000)
-        return (
-            self.request_id, _text(self.external_id, 200), self.organization_id, self.api_key_id,
-            _text(self.model_requested, 120), self.model, self.provider, self.upstream_model, self.stream, self.status,
-            _text(self.error_code, 60), _text(self.finish_reason, 30), _count(usage.input), _count(usage.cache_read),
-            _count(usage.cache_write_5m), _count(usage.cache_write_1h), _count(usage.output), _count(usage.reasoning),
-            self.usage_source.value, self.started_at, datetime.now(UTC), first_token_ms,
-            round((now - self.started) * 1000),
-        )  # fmt: skip
-
-
-def _text(value: object, length: int) -> str:
-    """What callers and providers wrote, as Postgres can keep it: one bad row would refuse all that share its batch."""
-    return str(value).replace("\0", "")[:length]
-
-
-def _count(value: float) -> int:
-    return min(max(0, int(value)), LARGEST_COUNT)
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)  # failures that say nothing about the record
 
 
 class Ledger:
-    """Writes entries, many in one statement when many end at once."""
+    """One for an event loop."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, spool: Spool | None = None) -> None:
         self._pool = pool
-        self._batcher: Batcher[tuple[object, ...], None] = Batcher(self._write)
+        self._spool = spool or Spool(Path("/nonexistent"))
+        self._admissions = Admissions(pool)
+        self._batcher: Batcher[Record, None] = Batcher(self._write)
+        self._spooling: Batcher[Record, None] = Batcher(self._keep)
+        self._open: dict[uuid.UUID, Entry] = {}
+        self._kept: list[Record] = []  # on disk, not yet settled
         self._late: set[asyncio.Task[None]] = set()
+        self._checked_at = float("-inf")
 
     def open(
-        self, *, request_id: uuid.UUID, external_id: str, organization_id: int, api_key_id: int, started: float
+        self,
+        *,
+        request_id: uuid.UUID,
+        external_id: str,
+        organization_id: int,
+        api_key_id: int,
+        started: float,
+        project_id: int | None = None,
+        member_id: int | None = None,
     ) -> Entry:
-        """An entry for a request that was admitted at `started` (monotonic seconds)."""
+        """An entry for a request that arrived at `started` (monotonic seconds)."""
         return Entry(
             request_id=request_id,
             external_id=external_id,
             organization_id=organization_id,
             api_key_id=api_key_id,
+            project_id=project_id,
+            member_id=member_id,
             started=started,
         )
 
+    async def reserve(self, entry: Entry, quote: Quote, *, wanted: int, acceptable: int) -> Admission:
+        """Hold money for it. Raises `RefusedError` when there is not enough, `psycopg` errors or `OSError` when that
+        cannot be found out, or when a settlement could not be kept if Postgres went away meanwhile."""
+        await self._check_spool()
+        self._open[entry.request_id] = entry  # before it is asked: an answer that is lost must not leave a hold behind
+        admission = await self._admissions.reserve(entry, quote, wanted=wanted, acceptable=acceptable)
+        entry.quote, entry.held_nano = quote, admission.held
+        return admission
+
+    async def release(self, entry: Entry) -> None:
+        """Give back what is held, for a request that another model will answer."""
+        await self._admissions.release(entry)
+        entry.quote, entry.held_nano = None, None
+
     async def settle(self, entry: Entry) -> None:
-        """Write the entry, once, whatever happens to the caller meanwhile. Returns when the row is durable, or
-        when Postgres is away or hangs: then it is written in the background."""
+        """Close it, once, whatever happens to the caller meanwhile. Returns when that is durable: in Postgres, or on
+        disk while Postgres is away or hangs."""
         if entry.settled:
             return
         entry.settled = True
-        task = asyncio.create_task(self._persist(entry._row()))  # noqa: SLF001 - the two are one module
+        self._open.pop(entry.request_id, None)
+        task = asyncio.create_task(self._persist(entry.record()))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
-        await asyncio.wait({task}, timeout=SETTLE_SECONDS)
+        await asyncio.wait({task})
 
     async def drain(self) -> None:
-        """Wait for everything that is still being written."""
+        """Wait for everything that is still being written, and let go of the spool."""
         while self._late:
             await asyncio.gather(*self._late, return_exceptions=True)
+        await self.replay()
+        await asyncio.to_thread(self._spool.close)
 
-    async def _persist(self, row: tuple[object, ...]) -> None:
-        try:
-            await self._batcher.submit(row)
-        except psycopg.Error as error:
-            log.error("a usage row waits for Postgres: %s", type(error).__name__, extra={"request_id": str(row[0])})
-            task = asyncio.create_task(self._retry(row))
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
-
-    async def _retry(self, row: tuple[object, ...]) -> None:
-        for delay in RETRY_SECONDS:
-            await asyncio.sleep(delay)
-            try:
-                await self._batcher.submit(row)
-            except psycopg.Error:
-                continue
+    async def report_progress(self) -> None:
+        """Tell Postgres what open requests have come to: what is billed for them should this process die."""
+        held = [entry for entry in self._open.values() if entry.held_nano is not None and entry.quote is not None]
+        if not held:
             return
-        log.critical("a usage row was lost: Postgres stayed away", extra={"request_id": str(row[0])})
-
-    async def _write(self, rows: list[tuple[object, ...]]) -> list[None]:
-        """Write them together. When Postgres refuses a row for what is in it, the others are written all the same."""
-        try:
-            await self._insert(rows)
-        except (psycopg.DataError, psycopg.IntegrityError):
-            if len(rows) == 1:
-                log.critical("a usage row was refused", exc_info=True, extra={"request_id": str(rows[0][0])})
-            else:
-                for row in rows:
-                    await self._write([row])
-        return [None] * len(rows)
-
-    async def _insert(self, rows: list[tuple[object, ...]]) -> None:
+        columns = [list(column) for column in zip(*(_progress(entry) for entry in held), strict=True)]
         async with self._pool.connection() as connection:
-            await connection.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+            await connection.execute(_PROGRESS, columns, prepare=True)
+
+    async def replay(self) -> None:
+        """Settle what is on disk of our own. What Postgres still does not take stays there."""
+        while self._kept:
+            batch = self._kept[:REPLAY_BATCH]
+            try:
+                await self._write(batch)
+            except AWAY:
+                return
+            del self._kept[: len(batch)]
+            if not self._kept:
+                await asyncio.to_thread(self._spool.clear)
+                log.warning("Postgres has taken what was kept on disk")
+
+    async def adopt(self) -> None:
+        """Settle what processes that are gone left on disk."""
+        for path in await asyncio.to_thread(self._spool.orphans):
+            with self._spool.adopted(path) as records:
+                if records is None:
+                    continue
+                for start in range(0, len(records), REPLAY_BATCH):
+                    await self._write(records[start : start + REPLAY_BATCH])
+                log.warning("settled %s requests that a process before us left in %s", len(records), path.name)
+
+    async def _check_spool(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._checked_at >= CHECK_SECONDS:
+            await asyncio.to_thread(self._spool.check)
+            self._checked_at = now
+
+    async def _persist(self, record: Record) -> None:
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._batcher.submit(record)
+        except AWAY as error:
+            log.error(
+                "a settlement is kept on disk: %s", type(error).__name__, extra={"request_id": record["request_id"]}
+            )
+            await self._spooling.submit(record)
+
+    async def _keep(self, records: list[Record]) -> list[None]:
+        try:
+            await asyncio.to_thread(self._spool.append, records)
+        except OSError as error:  # it stays in memory, and the hold in Postgres says what it had come to
+            log.critical("settlements could not be kept on disk: %s", error)
+        self._kept += records
+        return [None] * len(records)
+
+    async def _write(self, records: list[Record]) -> list[None]:
+        """Write them together. When Postgres refuses one for what is in it, the others are written all the same."""
+        try:
+            await self._settle_again(records)
+        except (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError):
+            if len(records) == 1:
+                log.critical("a settlement was refused", exc_info=True, extra={"request_id": records[0]["request_id"]})
+            else:
+                for record in records:
+                    await self._write([record])
+        return [None] * len(records)
+
+    async def _settle_again(self, records: list[Record]) -> None:
+        """The pool may hold several connections from before Postgres restarted, and settling twice is once."""
+        for _ in range(DEAD_CONNECTIONS):
+            try:
+                return await self._settle(records)
+            except psycopg.OperationalError:
+                continue
+        return await self._settle(records)
+
+    async def _settle(self, records: list[Record]) -> None:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_SETTLE, [orjson.dumps(records).decode()], prepare=True)
+            for request_id, outcome, _, absorbed in await cursor.fetchall():
+                if absorbed and outcome != "dup":
+                    log.error(
+                        "%s nano-dollars above the hold were absorbed", absorbed, extra={"request_id": str(request_id)}
+                    )
+
+
+def _progress(entry: Entry) -> tuple[Any, ...]:
+    usage = entry.measure() if entry.measure else Usage()
+    cost, charge = (entry.quote.cost(usage), entry.quote.charge(usage)) if entry.quote and entry.measure else (0, 0)
+    tokens = orjson.dumps(list(asdict(usage).values())).decode()
+    return (
+        entry.organization_id, entry.request_id, entry.provider, entry.upstream_model, tokens, cost, charge,
+    )  # fmt: skip

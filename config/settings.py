@@ -203,6 +203,10 @@ GATEWAY_IDLE_SECONDS = env.number("GATEWAY_IDLE_SECONDS", 60)
 GATEWAY_TOTAL_SECONDS = env.number("GATEWAY_TOTAL_SECONDS", 1800)
 GATEWAY_MAX_UPSTREAM_BYTES = env.integer("GATEWAY_MAX_UPSTREAM_BYTES", 32 * 1024 * 1024)
 GATEWAY_POOL_SIZE = env.integer("GATEWAY_POOL_SIZE", 8)  # Postgres connections of one data-plane process
+GATEWAY_SPOOL_DIR = BASE_DIR / env.text("GATEWAY_SPOOL_DIR", ".dev/spool")  # settlements that Postgres did not take
+GATEWAY_HEARTBEAT_SECONDS = env.number("GATEWAY_HEARTBEAT_SECONDS", 2)  # what a killed process can lose of a stream
+GATEWAY_OUTPUT_FLOOR_TOKENS = env.integer("GATEWAY_OUTPUT_FLOOR_TOKENS", 256)  # less than that is not worth a call
+GATEWAY_MAX_OUTPUT_TOKENS = env.integer("GATEWAY_MAX_OUTPUT_TOKENS", 8192)  # of models that state no limit of their own
 GATEWAY_REGISTRY_SECONDS = env.number("GATEWAY_REGISTRY_SECONDS", 5)
 GATEWAY_KEY_CACHE_SECONDS = env.number(
     "GATEWAY_KEY_CACHE_SECONDS", 4

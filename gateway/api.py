@@ -12,7 +12,7 @@ from ninja.errors import HttpError
 from ninja.security.base import AuthBase
 
 from accounts.directory import Principal
-from billing.ledger import Entry
+from billing.entries import Entry
 from gateway import errors, schemas
 from gateway.dispatch import ChatRequest, ChatStream
 from gateway.registry import today

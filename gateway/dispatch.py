@@ -14,10 +14,13 @@ import orjson
 from django.conf import settings
 
 from accounts.directory import Principal
-from billing.ledger import Entry as LedgerEntry
+from billing import money
+from billing.entries import Entry as LedgerEntry
+from billing.entries import Rule
 from billing.ledger import Ledger
 from billing.usage import Usage, UsageSource
 from gateway import errors, tokens
+from gateway.payment import Cashier
 from gateway.providers import providers
 from gateway.providers.base import Answer, ChatCall, ChunkStream, Completion, Egress, Provider, Target
 from gateway.registry import Entry, Registry, Snapshot, today
@@ -52,17 +55,21 @@ class Served:
     provider: Provider
     answer: Answer
 
-    def headers(self, requested: str) -> dict[str, str]:
-        """Who answered, when that is not the model that was asked for."""
-        served = self.call.target.model
-        return {} if served == requested else {"x-2389-model-requested": requested, "x-2389-model-served": served}
+    def headers(self, ledger: LedgerEntry) -> dict[str, str]:
+        """Who answered, when that is not the model that was asked for, and the limit that its money sets."""
+        served, requested = self.call.target.model, ledger.model_requested
+        told = {} if ledger.max_tokens is None else {"x-2389-max-tokens": str(ledger.max_tokens)}
+        if served != requested:
+            told |= {"x-2389-model-requested": requested, "x-2389-model-served": served}
+        return told
 
 
 class Dispatch:
     """Carries chat requests out. One for an event loop."""
 
-    def __init__(self, *, registry: Registry, ledger: Ledger, egress: Egress) -> None:
+    def __init__(self, *, registry: Registry, ledger: Ledger, cashier: Cashier, egress: Egress) -> None:
         self._registry = registry
+        self._cashier = cashier
         self._ledger = ledger
         self._egress = egress
 
@@ -74,7 +81,7 @@ class Dispatch:
             async with aclosing(served.answer):
                 completion, content = _completion(served, await served.answer.read(), entry)
         except asyncio.CancelledError:
-            entry.status = HUNG_UP
+            _note_hang_up(entry, request.body)
             raise
         except errors.ApiError as error:
             _note_error(entry, error)
@@ -82,8 +89,8 @@ class Dispatch:
         else:
             entry.finish_reason = completion.finish_reason
             entry.mark_first_token()
-            entry.status = 200  # last: whatever fails before it is a failure in the row too
-            return content, served.headers(entry.model_requested)
+            entry.status, entry.rule = 200, Rule.COMPLETE  # last: whatever fails before it failed in the row too
+            return content, {**served.headers(entry), "x-2389-cost": money.dollars(entry.charged_nano)}
         finally:
             if not entry.status:  # something of ours broke, and the edge says so
                 _note_error(entry, errors.internal())
@@ -95,7 +102,7 @@ class Dispatch:
             served = await self._serve(request)
             return await ChatStream.begin(served, request.entry, self._ledger)
         except asyncio.CancelledError:
-            request.entry.status = HUNG_UP
+            _note_hang_up(request.entry, request.body)
             raise
         except errors.ApiError as error:
             _note_error(request.entry, error)
@@ -115,14 +122,18 @@ class Dispatch:
         entry = snapshot.serving(asked, policy=request.policy, today=today())
         tried = {entry.id}
         while True:
+            if not entry.targets:
+                raise _unserved(entry, asked=request.body["model"])
+            limit = await self._cashier.admit(request.body, entry, request.entry)
             try:
-                return await self._try_routes(request, entry)
+                return await self._try_routes(request, entry, limit)
             except errors.ModelGoneError:
                 successor = await self._successor_of(entry, snapshot, request)
                 if successor is None or successor.id in tried:
                     raise
                 tried.add(successor.id)
                 entry = successor
+                await self._cashier.release(request.entry)
 
     async def _successor_of(self, gone: Entry, snapshot: Snapshot, request: ChatRequest) -> Entry | None:
         """The vendor just said that `gone` is gone: remember it, and say who is next."""
@@ -137,20 +148,39 @@ class Dispatch:
             )
         return snapshot.serving(following, policy=request.policy, today=today())
 
-    async def _try_routes(self, request: ChatRequest, entry: Entry) -> Served:
-        if not entry.targets:
-            raise _unserved(entry, asked=request.body["model"])
+    async def _try_routes(self, request: ChatRequest, entry: Entry, limit: int | None) -> Served:
         for target in entry.targets[:-1]:
             try:
-                return await self._call(request, target)
+                return await self._call(request, target, limit)
             except errors.ApiError as error:
                 if error.status not in NEXT_ROUTE:
                     raise
                 log.warning("%s failed, trying the next route of %s: %s", target.provider, entry.id, error.hint)
-        return await self._call(request, entry.targets[-1])
+        return await self._call(request, entry.targets[-1], limit)
 
-    async def _call(self, request: ChatRequest, target: Target) -> Served:
-        """One call over one route. Raises `ApiError` for every answer that is not a 200."""
+    async def _call(self, request: ChatRequest, target: Target, limit: int | None) -> Served:
+        """One call over one route, noted. Raises `ApiError` for every answer that is not a 200."""
+        ledger, begun, status, code = request.entry, time.monotonic(), 0, "cancelled"
+        try:
+            served = await self._send(request, target, limit)
+        except errors.ApiError as error:
+            status, code = error.status, error.code or error.type
+            raise
+        else:
+            status, code = 200, ""
+            return served
+        finally:
+            ledger.attempts.append(
+                {
+                    "provider": target.provider,
+                    "upstream_model": target.upstream_model,
+                    "status": status,
+                    "error_code": code,
+                    "ms": round((time.monotonic() - begun) * 1000),
+                }
+            )
+
+    async def _send(self, request: ChatRequest, target: Target, limit: int | None) -> Served:
         provider = providers()[target.kind]
         ledger = request.entry
         ledger.model, ledger.provider, ledger.upstream_model = target.model, target.provider, target.upstream_model
@@ -160,7 +190,9 @@ class Dispatch:
             request_id=str(ledger.request_id),
             created=int(time.time()),
             organization_id=ledger.organization_id,
+            output_limit=limit,
         )
+        ledger.rule = Rule.FAILED  # until there is something to bill
         answer = await provider.send(call, self._egress)
         if answer.status == 200:
             return Served(call, provider, answer)
@@ -172,7 +204,7 @@ class ChatStream:
     """Server-sent events for the caller. Read its `events`, then `aclose`: settled once, whichever way it ended."""
 
     def __init__(self, served: Served, entry: LedgerEntry, ledger: Ledger) -> None:
-        self.headers = served.headers(entry.model_requested)
+        self.headers = served.headers(entry)
         self._served = served
         self._entry = entry
         self._ledger = ledger
@@ -191,6 +223,7 @@ class ChatStream:
             await stream._events.aclose()
             raise
         entry.mark_first_token()
+        entry.measure = stream._translator.measured
         return stream
 
     async def events(self) -> AsyncGenerator[bytes]:
@@ -208,6 +241,8 @@ class ChatStream:
         self._complete = True
         self._entry.status = 200
         await self._settle()
+        if self._served.call.include_usage and self._entry.quote and not self._entry.quote.free:
+            yield b": x-2389-cost %s\n\n" % money.dollars(self._entry.charged_nano).encode()
         yield b"data: [DONE]\n\n"
 
     async def aclose(self) -> None:
@@ -250,8 +285,16 @@ class ChatStream:
         entry, translator = self._entry, self._translator
         entry.finish_reason = translator.finish_reason
         if not entry.settled:
-            entry.usage, entry.usage_source = _streamed_usage(self._served.call, translator, complete=self._complete)
+            entry.usage, entry.usage_source = _streamed_usage(translator, complete=self._complete)
+            entry.rule = self._rule()
         await self._ledger.settle(entry)
+
+    def _rule(self) -> Rule:
+        """What is produced is paid for. A provider that failed before it produced anything is not paid by the caller;
+        a caller who hung up before that has asked all the same."""
+        if self._complete:
+            return Rule.COMPLETE
+        return Rule.STOPPED if self._translator.produced or self._entry.status == HUNG_UP else Rule.FAILED
 
 
 def _completion(served: Served, body: bytes, entry: LedgerEntry) -> tuple[Completion, bytes]:
@@ -290,7 +333,7 @@ def _usage_of(call: ChatCall, usage: Usage | None, body: dict[str, Any]) -> tupl
     return counted, UsageSource.COUNTED
 
 
-def _streamed_usage(call: ChatCall, stream: ChunkStream, *, complete: bool) -> tuple[Usage, UsageSource]:
+def _streamed_usage(stream: ChunkStream, *, complete: bool) -> tuple[Usage, UsageSource]:
     """The provider's counts when the stream came to its end; otherwise ours, for what was produced until then."""
     if complete and stream.usage is not None:
         return stream.usage, UsageSource.PROVIDER
@@ -299,7 +342,7 @@ def _streamed_usage(call: ChatCall, stream: ChunkStream, *, complete: bool) -> t
     produced = stream.counted_output()
     if produced <= stream.usage.completion_tokens:
         return stream.usage, UsageSource.COUNTED
-    return replace(stream.usage, output=produced, reasoning=0), UsageSource.COUNTED
+    return replace(stream.usage, output=produced, reasoning=0, audio_output=0, image_output=0), UsageSource.COUNTED
 
 
 def _unserved(entry: Entry, *, asked: str) -> errors.ApiError:
@@ -314,6 +357,14 @@ def _unserved(entry: Entry, *, asked: str) -> errors.ApiError:
         headers={"x-should-retry": "false"},  # a client library that waits and tries again only keeps people waiting
         hint=f"{entry.id} cannot be served: {hint}",
     )
+
+
+def _note_hang_up(entry: LedgerEntry, body: Mapping[str, Any]) -> None:
+    """The caller went before there was an answer. What was sent to the provider was asked for: the prompt is paid."""
+    entry.status = HUNG_UP
+    if entry.rule is Rule.FAILED:
+        entry.rule, entry.usage_source = Rule.STOPPED, UsageSource.COUNTED
+        entry.usage = Usage(input=tokens.count_messages(body["messages"]))
 
 
 def _note_error(entry: LedgerEntry, error: errors.ApiError) -> None:

@@ -91,6 +91,8 @@ class Exchange:
             external_id=self.external_id,
             organization_id=principal.organization_id,
             api_key_id=principal.api_key_id,
+            project_id=principal.project_id,
+            member_id=principal.member_id,
             started=self.started,
         )
         await self._until_hung_up(request, endpoint)

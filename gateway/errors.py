@@ -27,6 +27,7 @@ class ApiError(Exception):
         code: str | None = None,
         param: str | None = None,
         headers: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
         hint: str = "",
     ) -> None:
         super().__init__(message)
@@ -36,10 +37,12 @@ class ApiError(Exception):
         self.code = code
         self.param = param
         self.headers: dict[str, str] = dict(headers or {})
+        self.details = details or {}  # more keys of the error object, for programs
         self.hint = hint
 
     def to_dict(self) -> dict[str, Any]:
-        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+        shape = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"error": {**shape, **self.details}}
 
     def body(self) -> bytes:
         return orjson.dumps(self.to_dict())

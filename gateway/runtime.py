@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
@@ -16,11 +17,14 @@ from accounts import keys
 from accounts.directory import Directory
 from accounts.last_use import FLUSH_SECONDS, LastUse
 from accounts.pool import Pool
-from billing.ledger import Ledger
+from billing.ledger import ADOPT_SECONDS, REPLAY_SECONDS, Ledger
+from billing.spool import Spool
+from billing.tariffs import Tariffs
 from gateway import tokens
 from gateway.dispatch import Dispatch
 from gateway.egress import Egress
 from gateway.limits import Limiter
+from gateway.payment import Cashier
 from gateway.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -47,15 +51,24 @@ class Runtime:
         self.last_use = LastUse(self.pool)
         self.limiter = Limiter(self.valkey, workers=settings.GATEWAY_WORKERS)
         self.registry = Registry(self.pool)
-        self.ledger = Ledger(self.pool)
+        self.tariffs = Tariffs(self.pool)
+        self.ledger = Ledger(self.pool, Spool(settings.GATEWAY_SPOOL_DIR))
         self.egress = Egress()
-        self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, egress=self.egress)
+        cashier = Cashier(ledger=self.ledger, tariffs=self.tariffs)
+        self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, cashier=cashier, egress=self.egress)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         await self.pool.open(wait=False)  # an absent database makes answers 503, not a process that does not start
         await asyncio.to_thread(tokens.count, "warm")  # the vocabulary takes a moment to load
-        chores = (self._hear_revocations(), self._keep_last_use(), self._keep_registry())
+        chores = (
+            self._hear_revocations(),
+            self._keep_last_use(),
+            self._keep_registry(),
+            self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.ledger.report_progress, "progress is told later"),
+            self._keep_at(REPLAY_SECONDS, self.ledger.replay, "settlements stay on disk"),
+            self._keep_at(ADOPT_SECONDS, self.ledger.adopt, "what others left stays on disk"),
+        )
         self._tasks = [asyncio.create_task(chore) for chore in chores]
 
     async def stop(self) -> None:
@@ -73,7 +86,17 @@ class Runtime:
         """Read it also while nobody calls: after a quiet night the first caller gets what staff changed in it."""
         while True:
             await self.registry.renew()
+            await self.tariffs.renew()
             await asyncio.sleep(max(settings.GATEWAY_REGISTRY_SECONDS, 0.1))
+
+    async def _keep_at(self, seconds: float, chore: Callable[[], Awaitable[None]], otherwise: str) -> None:
+        """Do it at once and then again and again; a database that is away is no reason to stop."""
+        while True:
+            try:
+                await chore()
+            except (psycopg.Error, OSError) as error:
+                log.warning("%s: %s", otherwise, type(error).__name__)
+            await asyncio.sleep(seconds)
 
     async def _hear_revocations(self) -> None:
         """Forget revoked keys at once. When Valkey is away the directory's own time limit still holds."""

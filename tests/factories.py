@@ -6,7 +6,10 @@ import itertools
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+
 from accounts.models import ApiKey, Membership, Organization, User
+from billing import money
 from billing.models import Price, PriceList
 from billing.pricing import PRICES
 from gateway.models import Model, Provider, Route
@@ -71,3 +74,11 @@ def make_price(model: str, *, input: str = "1", output: str = "2", **fields: Any
 def make_price_list(slug: str = "", **fields: Any) -> PriceList:
     slug = slug or f"list-{next(_numbers)}"
     return PriceList.objects.create(slug=slug, **{"name": slug.title(), **fields})
+
+
+def make_credit(organization: Organization, dollars: int = 1000, *, ref: str = "for the test") -> None:
+    """So much in its wallet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT billing_enter(%s, 'grant', %s, %s, '', '')", [organization.pk, ref, dollars * money.NANO]
+        )

@@ -82,6 +82,7 @@ def serving(*, database: str, log: Path, workers: int = 1, **settings: object) -
         **os.environ,
         "DATABASE_URL": _renamed(os.environ["DATABASE_URL"], database),
         "GATEWAY_WORKERS": str(workers),
+        "GATEWAY_SPOOL_DIR": str(log.parent / "spool"),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         **{name: str(value) for name, value in settings.items()},
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from billing.usage import Usage
@@ -42,6 +42,7 @@ class ChatCall:
     request_id: str
     created: int  # unix seconds; the same in every chunk
     organization_id: int = 0  # whose call it is: what is derived of its users must differ from another's
+    output_limit: int | None = None  # tokens that are paid for, when the caller named no limit: to be sent upstream
 
     @property
     def streaming(self) -> bool:
@@ -107,10 +108,29 @@ class ChunkStream(ABC):
         self.usage: Usage | None = None  # the provider's counts, as soon and as far as they are known
         self.finish_reason = ""
         self.produced: list[str] = []  # text, reasoning and arguments so far, for counting when the provider does not
+        self._measured = (0, 0)  # how many pieces of `produced` were counted, and their tokens
+        self._prompt: int | None = None
 
     def counted(self) -> Usage:
         """Our own count of the call so far, for a provider that gives none."""
-        return Usage(input=tokens.count_messages(self.call.body["messages"]), output=self.counted_output())
+        return Usage(input=self._counted_prompt(), output=self.counted_output())
+
+    def measured(self) -> Usage:
+        """The same while the stream goes on, cheaply: pieces are counted once, each by itself, and so not to the
+        last token. The provider's own counts stand where they are higher."""
+        pieces, so_far = self._measured
+        fresh = "".join(self.produced[pieces:])
+        self._measured = len(self.produced), so_far + tokens.count(fresh)
+        if self.usage is None:
+            return Usage(input=self._counted_prompt(), output=self._measured[1])
+        if self._measured[1] <= self.usage.completion_tokens:
+            return self.usage
+        return replace(self.usage, output=self._measured[1], reasoning=0, audio_output=0, image_output=0)
+
+    def _counted_prompt(self) -> int:
+        if self._prompt is None:
+            self._prompt = tokens.count_messages(self.call.body["messages"])
+        return self._prompt
 
     def counted_output(self) -> int:
         return tokens.count("".join(self.produced))

@@ -87,6 +87,7 @@ class OpenAI(Provider):
     kind: ClassVar[str] = "openai"
     label: ClassVar[str] = "OpenAI"
     default_base_url: ClassVar[str] = "https://api.openai.com/v1"
+    limit_field: ClassVar[str] = "max_completion_tokens"  # how a limit of ours is told
 
     def request(self, call: ChatCall) -> Outbound:
         body = self.adapt(call)
@@ -108,6 +109,8 @@ class OpenAI(Provider):
             limit = body.pop("max_tokens")
             if body.get("max_completion_tokens") is None:
                 body["max_completion_tokens"] = limit
+        if call.output_limit is not None:
+            body[self.limit_field] = call.output_limit
         for parameter in options.get("drop", ()):
             body.pop(parameter, None)
         if body.get("reasoning_effort") != "none":

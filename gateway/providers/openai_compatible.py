@@ -28,6 +28,7 @@ class OpenAICompatible(OpenAI):
     kind: ClassVar[str] = "openai_compatible"
     label: ClassVar[str] = "OpenAI-compatible server"
     default_base_url: ClassVar[str] = ""
+    limit_field: ClassVar[str] = "max_tokens"
 
     def stream(self, call: ChatCall) -> CompatibleStream:
         return CompatibleStream(call, self)

@@ -55,7 +55,7 @@ def function_names(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def answer_limit(call: ChatCall) -> int | None:
-    """How long the answer may be, never more than the model can; None when the caller does not say."""
+    """How long the answer may be, never more than the model can; None when neither the caller nor its money says."""
     most = call.target.max_output_tokens
     for param in ("max_completion_tokens", "max_tokens"):
         asked = call.body.get(param)
@@ -64,7 +64,7 @@ def answer_limit(call: ChatCall) -> int | None:
         if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
             raise errors.invalid(f"'{param}' must be a whole number of at least 1.", param=param)
         return min(asked, most) if most else asked
-    return None
+    return call.output_limit
 
 
 def choice_mode(asked: object, field: str, modes: Mapping[str, str]) -> str:

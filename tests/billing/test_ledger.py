@@ -1,9 +1,11 @@
 """Every request that was opened ends in exactly one row, whatever happens to the caller."""
 
 import asyncio
+import tempfile
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,8 +13,10 @@ import pytest
 from django.db import connection
 
 from accounts.models import ApiKey, Organization
-from billing.ledger import Entry, Ledger
+from billing.entries import Entry
+from billing.ledger import Ledger
 from billing.models import UsageEvent
+from billing.spool import Spool
 from billing.usage import Usage, UsageSource
 from gateway import request_ids
 from tests.pools import open_pool
@@ -36,12 +40,12 @@ def _entry(ledger: Ledger, key: ApiKey) -> Entry:
     )
 
 
-def _run(work: Callable[[Ledger], Awaitable[Any]], **parameters: Any) -> Any:
+def _run(work: Callable[[Ledger], Awaitable[Any]], *, spool: Path | None = None, **parameters: Any) -> Any:
     """`work` with a ledger on the test database, in an event loop of its own."""
 
     async def main() -> Any:
         async with open_pool(**parameters) as pool:
-            ledger = Ledger(pool)
+            ledger = Ledger(pool, Spool(spool or Path(tempfile.mkdtemp()), reserve_bytes=0))
             result = await work(ledger)
             await ledger.drain()
             return result

@@ -24,7 +24,7 @@ from accounts.models import ApiKey, Organization
 from billing.models import UsageEvent
 from tests import live
 from tests.end_to_end import registry
-from tests.factories import make_key, make_organization
+from tests.factories import make_credit, make_key, make_organization
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
 
@@ -86,7 +86,7 @@ class Caller:
 
 class MakeCaller(Protocol):
     def __call__(
-        self, *, at: live.Gateway | None = None, rpm: int | None = UNLIMITED, **organization: Any
+        self, *, at: live.Gateway | None = None, rpm: int | None = UNLIMITED, credit: int = 1000, **organization: Any
     ) -> Caller: ...
 
 
@@ -185,9 +185,13 @@ def make_caller(request: pytest.FixtureRequest) -> Iterator[MakeCaller]:
     """Callers of the session's gateway, or of another one. A key of theirs has no limit to speak of, unless given."""
     made: list[Caller] = []
 
-    def make(*, at: live.Gateway | None = None, rpm: int | None = UNLIMITED, **organization: Any) -> Caller:
+    def make(
+        *, at: live.Gateway | None = None, rpm: int | None = UNLIMITED, credit: int = 1000, **organization: Any
+    ) -> Caller:
         at = at or request.getfixturevalue("gateway")
         owner = make_organization(**organization)
+        if credit:
+            make_credit(owner, credit)
         key, secret = make_key(owner, requests_per_minute=rpm)
         made.append(Caller(owner, key, secret, at.base_url))
         return made[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from gateway.models import Model, Provider
-from tests.factories import make_model, make_provider, make_route
+from tests.factories import make_model, make_price, make_provider, make_route
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
 
@@ -36,9 +36,11 @@ def seed(openai: FakeOpenAI, anthropic: FakeAnthropic) -> None:
     sandbox = make_provider("sandbox", kind="sandbox", needs_credential=False)
     for name in SANDBOX:
         make_route(make_model(f"sandbox/{name}", owned_by="2389", vendor_id=name, sandbox=True), sandbox, name)
+        make_price(f"sandbox/{name}", input="0", output="0")
 
 
 def _serve(provider: Provider, name: str, **fields: object) -> Model:
     model = make_model(name, **fields)
     make_route(model, provider)
+    make_price(name, input="1", output="2")
     return model

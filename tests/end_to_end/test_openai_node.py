@@ -16,7 +16,7 @@ from accounts import keys
 from tests import live
 from tests.end_to_end.conftest import UNLIMITED
 from tests.end_to_end.registry import CLAUDE, GPT, SLASHED
-from tests.factories import make_key
+from tests.factories import make_credit, make_key
 
 pytestmark = pytest.mark.sdk
 
@@ -53,7 +53,8 @@ def report(
 ) -> dict[str, Any]:
     """What the client experienced: one run, looked at by every test below."""
     with django_db_blocker.unblock(), live.connected_to(live_database):
-        _, secret = make_key(requests_per_minute=UNLIMITED)
+        key, secret = make_key(requests_per_minute=UNLIMITED)
+        make_credit(key.organization)
         _, limited = make_key(requests_per_minute=1)
     options = {
         "models": MODELS,

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from billing.ledger import Entry as LedgerEntry
+from billing.entries import Entry as LedgerEntry
 from billing.ledger import Ledger
 from gateway import request_ids
 from gateway.dispatch import ChatRequest, Dispatch
 from gateway.egress import Egress
 from gateway.errors import ApiError, ModelGoneError
+from gateway.payment import Cashier
 from gateway.providers.base import Target
 from gateway.registry import Registry, Snapshot
 from tests.gateway.test_registry import CALLER, entry, snapshot
@@ -44,9 +45,28 @@ class Rows:
         self.settled.append(entry)
 
 
+class Free:
+    """Admits everybody, for nothing."""
+
+    async def admit(self, body: object, model: object, ledger: LedgerEntry) -> int | None:
+        return None
+
+    async def release(self, ledger: LedgerEntry) -> None:
+        return None
+
+
+def _dispatch(registry: object, rows: Rows) -> Dispatch:
+    return Dispatch(
+        registry=cast("Registry", registry),
+        ledger=cast("Ledger", rows),
+        cashier=cast("Cashier", Free()),
+        egress=cast("Egress", None),
+    )
+
+
 async def test_a_circle_of_models_that_the_vendor_dropped_comes_to_an_end() -> None:
     registry, rows = Circle(), Rows()
-    dispatch = Dispatch(registry=cast("Registry", registry), ledger=cast("Ledger", rows), egress=cast("Egress", None))
+    dispatch = _dispatch(registry, rows)
     body = {"model": "one", "messages": [{"role": "user", "content": "hi"}]}
     row = LedgerEntry(request_ids.new(), 1, 1)
     with pytest.raises(ModelGoneError):
@@ -69,7 +89,7 @@ class Known:
 async def _complete(registry: Known, *messages: dict[str, Any]) -> LedgerEntry:
     """The row of a request, whether it went well or not."""
     rows = Rows()
-    dispatch = Dispatch(registry=cast("Registry", registry), ledger=cast("Ledger", rows), egress=cast("Egress", None))
+    dispatch = _dispatch(registry, rows)
     request = ChatRequest({"model": "one", "messages": messages}, CALLER, LedgerEntry(request_ids.new(), 1, 1))
     with contextlib.suppress(ApiError):
         await dispatch.complete(request)

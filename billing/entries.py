@@ -1,0 +1,138 @@
+"""One request in the ledger's eyes, from admission to its usage event."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from billing.quotes import Quote
+from billing.usage import Usage, UsageSource
+
+LARGEST_COUNT = 2**31 - 1
+LARGEST_AMOUNT = 2**63 - 1
+
+
+class Rule(StrEnum):
+    """Which paragraph of docs/billing.md decided what a request is charged."""
+
+    COMPLETE = "complete"  # the answer came to its end: what the provider counted
+    STOPPED = "stopped"  # it stopped early: what was produced until then, and the prompt
+    FAILED = "failed"  # it failed before any output: nothing
+    REFUSED = "refused"  # nothing was sent to a provider: nothing
+    FREE = "free"  # the model costs nothing
+    ORPHANED = "orphaned"  # its process died: what was last heard of
+    LATE = "late"  # its process came back after that
+
+
+@dataclass(slots=True)
+class Entry:
+    """Filled in as things become known; `status` is what the caller got."""
+
+    request_id: uuid.UUID
+    organization_id: int
+    api_key_id: int
+    project_id: int | None = None
+    member_id: int | None = None
+    external_id: str = ""
+    model_requested: str = ""
+    model: str = ""
+    provider: str = ""
+    upstream_model: str = ""
+    stream: bool = False
+    status: int = 0
+    error_code: str = ""
+    finish_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    usage_source: UsageSource = UsageSource.NONE
+    rule: Rule = Rule.REFUSED
+    quote: Quote | None = None
+    held_nano: int | None = None  # None until it is reserved
+    max_tokens: int | None = None  # what was sent to the provider for the money's sake
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    measure: Callable[[], Usage] | None = None  # what it has come to, while it is under way
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    first_token: float | None = None
+    settled: bool = False
+
+    def mark_first_token(self) -> None:
+        if self.first_token is None:
+            self.first_token = time.monotonic()
+
+    @property
+    def counts(self) -> Usage:
+        """The usage as a row can hold it: what cannot be true is kept within bounds, and so is what it costs."""
+        return Usage(**{bucket: _count(tokens) for bucket, tokens in asdict(self.usage).items()})
+
+    @property
+    def cost_nano(self) -> int:
+        """What the provider asks of us for it."""
+        return self.quote.cost(self.counts) if self.quote and self._is_billed else 0
+
+    @property
+    def charge_nano(self) -> int:
+        """What it comes to for the customer, before the hold limits it."""
+        return self.quote.charge(self.counts) if self.quote and self._is_billed else 0
+
+    @property
+    def charged_nano(self) -> int:
+        """What the customer pays: never more than was held."""
+        return min(self.charge_nano, self.held_nano or 0)
+
+    @property
+    def _is_billed(self) -> bool:
+        return self.rule in {Rule.COMPLETE, Rule.STOPPED}
+
+    def record(self) -> dict[str, Any]:
+        """The usage event by column, as `billing_settle` takes it and the spool keeps it: nothing that was said."""
+        first = None if self.first_token is None else round((self.first_token - self.started) * 1000)
+        free = self.quote is not None and self.quote.free and self._is_billed
+        return {
+            "request_id": str(self.request_id),
+            "external_id": _text(self.external_id, 200),
+            "organization_id": self.organization_id,
+            "api_key_id": self.api_key_id,
+            "project_id": self.project_id,
+            "member_id": self.member_id,
+            "model_requested": _text(self.model_requested, 120),
+            "model": self.model,
+            "provider": self.provider,
+            "upstream_model": self.upstream_model,
+            "stream": self.stream,
+            "status": self.status,
+            "error_code": _text(self.error_code, 60),
+            "finish_reason": _text(self.finish_reason, 30),
+            **{f"{bucket}_tokens": tokens for bucket, tokens in asdict(self.counts).items()},
+            "usage_source": self.usage_source.value,
+            "rule": (Rule.FREE if free else self.rule).value,
+            "cost_nano": min(self.cost_nano, LARGEST_AMOUNT),
+            "charged_nano": min(self.charge_nano, LARGEST_AMOUNT),
+            "max_tokens": self.max_tokens,
+            "attempts": self._attempts(),
+            "started_at": self.started_at.isoformat(),
+            "ended_at": datetime.now(UTC).isoformat(),
+            "first_token_ms": first,
+            "duration_ms": round((time.monotonic() - self.started) * 1000),
+        }
+
+    def _attempts(self) -> list[dict[str, Any]]:
+        """Each call of a provider, with its own cost: only the one that answered has one."""
+        last = len(self.attempts) - 1
+        return [
+            {**attempt, "cost_nano": self.cost_nano if place == last else 0}
+            for place, attempt in enumerate(self.attempts)
+        ]
+
+
+def _text(value: object, length: int) -> str:
+    """What callers and providers wrote, as Postgres can keep it: one bad row would refuse all that share its batch."""
+    return str(value).replace("\0", "").encode("utf-8", "replace").decode()[:length]
+
+
+def _count(value: float) -> int:
+    return min(max(0, int(value)), LARGEST_COUNT)
