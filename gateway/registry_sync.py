@@ -63,8 +63,7 @@ def apply(
     """`environment` gives the variables that `base_url_env` names. A dry run reports and leaves all as it was."""
     report = Report()
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        take_turns()
         slugs = {row.slug: row for row in Provider.objects.all()}
         for entry in file.providers:
             _provider(slugs, entry, environment(entry.base_url_env) if entry.base_url_env else None, report)
@@ -77,6 +76,12 @@ def apply(
         if dry_run:
             transaction.set_rollback(True)
     return report
+
+
+def take_turns() -> None:
+    """Wait for whoever else brings the registry or its prices in step, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _provider(slugs: dict[str, Provider], entry: ProviderEntry, address: str | None, report: Report) -> None:
@@ -167,8 +172,13 @@ def _price(model: str, entry: PriceEntry, current: Price | None) -> list[str]:
     else:
         said = ["tiers" if current else "first"]
     if said:
-        Price.objects.create(model=model, tiers=[dict(tier) for tier in entry.tiers], free=entry.free, **entry.rates)
+        add_price(model, entry)
     return [f"new price ({', '.join(said)})"] if said else []
+
+
+def add_price(model: str, entry: PriceEntry) -> None:
+    """A new version, in force from now on."""
+    Price.objects.create(model=model, tiers=[dict(tier) for tier in entry.tiers], free=entry.free, **entry.rates)
 
 
 def _numbers(tiers: Any) -> list[dict[str, Decimal]]:

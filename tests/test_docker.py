@@ -197,7 +197,8 @@ def _third_party_imports() -> Iterator[tuple[str, str]]:
 
 
 def _locked_for_the_image() -> set[str]:
-    """The packages that `uv sync --no-dev` installs."""
+    """The packages that the image's `uv sync` installs: ours, those of the extras that it names, and what they need."""
+    wanted = set(re.findall(r"--extra ([a-z-]+)", DOCKERFILE))
     packages = {p["name"]: p for p in tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]}
     found: set[str] = set()
     waiting = ["gateway-2389"]
@@ -205,8 +206,9 @@ def _locked_for_the_image() -> set[str]:
         package = packages[waiting.pop()]
         if package["name"] not in found:
             found.add(package["name"])
-            extras = package.get("optional-dependencies", {}) if len(found) > 1 else {}
-            waiting += [d["name"] for group in (package.get("dependencies", []), *extras.values()) for d in group]
+            extras = package.get("optional-dependencies", {})
+            groups = [extras[name] for name in extras if len(found) > 1 or name in wanted]
+            waiting += [d["name"] for group in (package.get("dependencies", []), *groups) for d in group]
     return found
 
 

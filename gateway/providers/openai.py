@@ -33,12 +33,12 @@ class OpenAIStream(ChunkStream):
         if event.data == DONE:
             return []
         chunk = _loads(event.data)
-        if chunk.get("error"):
-            raise self._provider.stream_error(chunk["error"])
         usage = chunk.pop("usage", None)
-        if isinstance(usage, dict):
+        if isinstance(usage, dict):  # an error can bring it too: what failed half way was consumed all the same
             self.usage = self._provider.usage(usage)
             self._usage = self._provider.repair_usage(usage)
+        if chunk.get("error"):
+            raise self._provider.stream_error(chunk["error"])
         self._provider.repair_chunk(chunk, self)
         if not self._has_news(chunk):
             return []

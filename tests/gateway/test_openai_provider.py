@@ -132,6 +132,15 @@ def test_garbage_is_never_a_finished_answer(garbage: bytes) -> None:
     assert outcome.error.status == 502
 
 
+def test_an_error_that_brings_the_usage_is_counted_all_the_same() -> None:
+    counts = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    body = stream_of(event(choices=[choice({"content": "Hi"})]), event(error={"message": "full"}, usage=counts))
+    outcome = run(body)
+    assert outcome.error is not None
+    assert outcome.translator is not None
+    assert outcome.translator.usage == Usage(input=9, output=3)
+
+
 def test_usage_that_never_came_is_counted() -> None:
     body = stream_of(
         event(choices=[choice({"role": "assistant", "content": "one two"})]), event(choices=[choice({}, "stop")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -14,40 +14,10 @@ from pytest_django import Settings
 
 from billing.models import Price
 from gateway.models import Model, Provider, Route
-from tests.factories import make_model, make_price, make_price_list, make_provider, make_route
+from tests.factories import make_model, make_price, make_provider, make_route
+from tests.gateway.registry_files import LOCAL, OPENAI, SMALL, Sync
 
 SHIPPED = Path(__file__).parents[2] / "gateway" / "registry.toml"
-
-OPENAI = """
-[[provider]]
-slug = "openai"
-name = "OpenAI"
-kind = "openai"
-base_url = "https://api.example/v1"
-api_key_env = "OPENAI_API_KEY"
-"""
-SMALL = """
-[[model]]
-id = "small"
-owned_by = "openai"
-description = "A small model"
-context_window = 1000
-shutdown_on = 2027-01-14
-capabilities = { vision = true }
-prices = { input = "0.15", cached_input = "0.075", output = "0.60", tiers = [{ above = 200, input = "0.30" }] }
-routes = [
-    { provider = "openai", model = "small-2", options = { drop = ["top_p"] } },
-    { provider = "openai", model = "small-1" },
-]
-"""
-PRICES = SMALL[SMALL.index("prices = ") + len("prices = ") : SMALL.index("\nroutes")]
-LOCAL = """
-[[provider]]
-slug = "local"
-kind = "openai_compatible"
-base_url_env = "LOCAL_MODEL_URL"
-needs_credential = false
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -55,24 +25,6 @@ def environment(settings: Settings) -> dict[str, str]:
     variables: dict[str, str] = {}
     settings.PROVIDER_SECRET = variables.get
     return variables
-
-
-class Sync:
-    """Runs the command on a text."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "models.toml"
-
-    def __call__(self, text: str, *arguments: str) -> str:
-        self.file.write_text(text, encoding="utf-8")
-        out = StringIO()
-        call_command("sync_registry", str(self.file), *arguments, stdout=out)
-        return out.getvalue()
-
-    def complaint(self, text: str, *arguments: str) -> str:
-        with pytest.raises(CommandError) as caught:
-            self(text, *arguments)
-        return str(caught.value)
 
 
 @pytest.fixture
@@ -141,86 +93,6 @@ def test_a_dry_run_tells_and_leaves_everything_as_it_was(sync: Sync) -> None:
     assert not Model.objects.exists()
     assert not Provider.objects.exists()
     assert not Price.objects.exists()
-
-
-# -- prices -----------------------------------------------------------------------------------
-
-
-def test_the_same_numbers_written_otherwise_are_not_a_new_price(sync: Sync) -> None:
-    sync(OPENAI + SMALL)
-    sync(OPENAI + SMALL.replace('"0.15"', '"0.150"').replace('"0.30"', '"0.3"'))
-    assert Price.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [('"0.15"', '"0.20"', "input 0.15 -> 0.2"), ('"0.30"', '"0.40"', "tiers"), ("200", "300", "tiers")],
-    ids=["a rate", "a tier's rate", "a tier's length"],
-)
-def test_other_numbers_are_a_new_version_and_the_old_one_stays(sync: Sync, old: str, new: str, said: str) -> None:
-    sync(OPENAI + SMALL)
-    first = Price.objects.get()
-    assert f"new price ({said})" in sync(OPENAI + SMALL.replace(old, new))
-    newest, kept = Price.objects.all()
-    assert kept.pk == first.pk
-    assert (kept.input, kept.tiers) == (first.input, first.tiers)
-    assert first.effective_at < newest.effective_at <= timezone.now()
-
-
-def test_a_price_that_is_to_come_is_left_to_come(sync: Sync) -> None:
-    sync(OPENAI + SMALL)
-    make_price("small", input="9", effective_at=timezone.now() + timedelta(days=1))
-    sync(OPENAI + SMALL)
-    assert Price.objects.count() == 2
-
-
-def test_prices_that_the_file_leaves_out_belong_to_the_admin(sync: Sync) -> None:
-    bare = "\n".join(line for line in SMALL.splitlines() if not line.startswith("prices"))
-    sync(OPENAI + bare)
-    assert not Price.objects.exists()
-    make_price("small", input="9")
-    sync(OPENAI + bare)
-    assert Price.objects.get().input == 9
-
-
-FREE = SMALL[: SMALL.index("prices")] + "prices = { free = true }\n" + SMALL[SMALL.index("routes") :]
-
-
-def test_free_alone_is_enough(sync: Sync) -> None:
-    sync(OPENAI + FREE)
-    price = Price.objects.get()
-    assert (price.free, price.input, price.output, price.request, price.tiers) == (True, 0, 0, None, [])
-    sync(OPENAI + FREE)
-    assert Price.objects.count() == 1
-
-
-def test_what_becomes_free_is_a_new_version(sync: Sync) -> None:
-    sync(OPENAI + SMALL)
-    assert "new price (tiers)" in sync(OPENAI + FREE)
-    assert [price.free for price in Price.objects.all()] == [True, False]
-
-
-def test_all_rates_and_the_fee_become_columns(sync: Sync) -> None:
-    rare = ("audio_input", "image_input", "reasoning", "audio_output", "image_output", "request")
-    written = ", ".join(f'{rate} = "{number}"' for number, rate in enumerate(rare, start=1))
-    sync(OPENAI + SMALL.replace('output = "0.60"', f'output = "0.60", {written}'))
-    price = Price.objects.get()
-    assert [getattr(price, rate) for rate in rare] == [1, 2, 3, 4, 5, 6]
-    assert "new price (request 6 -> none)" in sync(
-        OPENAI + SMALL.replace('output = "0.60"', f'output = "0.60", {written}').replace(', request = "6"', "")
-    )
-
-
-def test_a_model_that_costs_nothing_to_answer_is_not_free_when_its_prompt_costs(sync: Sync) -> None:
-    sync(OPENAI + SMALL.replace('output = "0.60"', 'output = "0"'))
-    assert not Price.objects.get().free
-
-
-def test_what_customers_pay_is_not_the_files(sync: Sync) -> None:
-    make_price("small", input="9", price_list=make_price_list())
-    assert "created model small" in sync(OPENAI + SMALL)
-    assert sync(OPENAI + SMALL).startswith("0 created, 0 changed")
-    assert Price.objects.from_providers().count() == 1
 
 
 # -- routes -----------------------------------------------------------------------------------
@@ -355,14 +227,6 @@ def test_a_credential_may_be_in_a_file(sync: Sync) -> None:
         ('input = "0.15"', 'input = "-1"', "prices: input is -1: "),
         ('input = "0.15"', 'input = "0.0000001"', "prices: input is 1E-7: Ensure that there are no more than 6"),
         ('input = "0.15", ', "", 'prices: input is missing; write "0"'),
-        (PRICES, '{ input = "0", output = "0.00" }', "prices: free is missing: nothing costs anything here. Write"),
-        (PRICES, '{ free = false, input = "0", output = "0" }', "prices: free is missing: nothing costs anything here"),
-        (PRICES, '{ input = "0", output = "0", tiers = [{ above = 9, input = "0" }] }', "prices: free is missing"),
-        (PRICES, '{ free = true, output = "1" }', "prices: output and free = true exclude each other: keep one."),
-        (PRICES, '{ free = true, tiers = [{ above = 9, input = "1" }] }', "prices: tiers and free = true exclude"),
-        (PRICES, '{ free = "yes" }', "prices: free must be true or false"),
-        (PRICES, '{ input = "1", output = "1", request = "0.0000000001" }', "request is 1E-10: Ensure that there are"),
-        (PRICES, '{ input = "1", output = "1", tiers = [{ above = 9, request = "1" }] }', "request is not a field of"),
         ("cached_input =", "cached_inputs =", "prices: cached_inputs is not a field of this table. Did you mean"),
         ("above = 200", "above = 0", "prices, tiers[0]: above must be a prompt length"),
         ('above = 200, input = "0.30"', "above = 200", "prices, tiers[0]: above changes no price"),

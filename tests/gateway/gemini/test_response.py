@@ -167,6 +167,31 @@ def test_no_token_is_counted_twice(metadata: dict[str, Any], usage: Usage) -> No
     assert usage_of(metadata) == usage
 
 
+def media(**tokens: int) -> list[dict[str, Any]]:
+    return [{"modality": kind.upper(), "tokenCount": count} for kind, count in tokens.items()]
+
+
+def test_audio_and_images_are_counted_apart_and_cached_ones_as_cached() -> None:
+    metadata = {
+        "promptTokenCount": 100,
+        "promptTokensDetails": media(text=30, audio=50, image=20),
+        "cachedContentTokenCount": 40,
+        "cacheTokensDetails": media(text=10, audio=30),
+        "candidatesTokenCount": 60,
+        "candidatesTokensDetails": media(text=10, audio=20, image=30),
+    }
+    assert usage_of(metadata) == Usage(
+        input=20, cache_read=40, audio_input=20, image_input=20, output=10, audio_output=20, image_output=30
+    )
+
+
+@pytest.mark.parametrize("details", [media(audio=900, image=900), [None, {"modality": "AUDIO"}], {}, None], ids=str)
+def test_details_never_change_the_totals(details: object) -> None:
+    counts = {"promptTokenCount": 10, "cachedContentTokenCount": 4, "candidatesTokenCount": 5}
+    usage = usage_of({**counts, "promptTokensDetails": details, "candidatesTokensDetails": details})
+    assert (usage.prompt_tokens, usage.cache_read, usage.completion_tokens) == (10, 4, 5)
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"7", b"[]", b"{}", b'{"candidates":[]}', b'{"candidates":"x"}'])
 def test_what_cannot_be_read_is_no_answer(body: bytes) -> None:
     with pytest.raises(ApiError) as caught:
