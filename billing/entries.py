@@ -25,6 +25,7 @@ class Rule(StrEnum):
     FAILED = "failed"  # it failed before any output: nothing
     REFUSED = "refused"  # nothing was sent to a provider: nothing
     FREE = "free"  # the model costs nothing
+    REPLAYED = "replayed"  # the answer of an earlier request with the same Idempotency-Key: nothing
     ORPHANED = "orphaned"  # its process died: what was last heard of
     LATE = "late"  # its process came back after that
 

@@ -19,7 +19,7 @@ import psycopg
 from accounts.pool import Pool
 from billing.admission import Admission, Admissions
 from billing.batching import Batcher
-from billing.entries import Entry
+from billing.entries import Entry, Rule
 from billing.quotes import Quote
 from billing.spool import Record, Spool
 from billing.usage import Usage
@@ -34,6 +34,8 @@ DEAD_CONNECTIONS = 2  # how many may be met before Postgres counts as away
 CHECK_SECONDS = 1.0  # how old the knowledge may be that the spool has room
 
 _SETTLE = "SELECT * FROM billing_settle(%s::jsonb)"
+_REFUND = "SELECT billing_enter(%s, 'refund', %s, %s, %s, %s)"
+SUPERSEDED = "The same request, with the same Idempotency-Key, was answered by a retry."
 _PROGRESS = (
     "SELECT billing_progress(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[], %s::bigint[], %s::bigint[])"
 )
@@ -101,6 +103,15 @@ class Ledger:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         await asyncio.wait({task})
+
+    async def supersede(self, organization_id: int, api_key_id: int, request_id: uuid.UUID) -> None:
+        """Another request takes the place of one that died: that one costs nothing. Raises `psycopg.Error`."""
+        nothing = Entry(request_id, organization_id, api_key_id, status=500, error_code="superseded", rule=Rule.FAILED)
+        async with self._pool.connection() as connection, connection.transaction():
+            cursor = await connection.execute(_SETTLE, [orjson.dumps([nothing.record()]).decode()])
+            row = await cursor.fetchone()
+            if row is not None and row[1] == "dup" and row[2]:
+                await connection.execute(_REFUND, [organization_id, str(request_id), row[2], SUPERSEDED, "gateway"])
 
     async def drain(self) -> None:
         """Wait for everything that is still being written, and let go of the spool."""

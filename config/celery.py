@@ -27,6 +27,7 @@ app.conf.update(
             "task": "gateway.tasks.warn_of_shutdowns",
             "schedule": crontab(hour="6", minute="10"),
         },
+        "forget idempotent answers": {"task": "gateway.tasks.forget_idempotent_answers", "schedule": 600.0},
         "alert of vanished models": {"task": "gateway.tasks.alert_of_vanished_models", "schedule": 300.0},
     },
 )

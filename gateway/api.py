@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -12,9 +13,12 @@ from ninja.errors import HttpError
 from ninja.security.base import AuthBase
 
 from accounts.directory import Principal
-from billing.entries import Entry
+from accounts.models import Scope
+from billing.entries import Entry, Rule
 from gateway import errors, schemas
 from gateway.dispatch import ChatRequest, ChatStream
+from gateway.idempotency import Kept, Recording, Replay, replayed
+from gateway.receipts import receipt
 from gateway.registry import today
 from gateway.runtime import Runtime
 
@@ -33,6 +37,7 @@ class ApiRequest(ASGIRequest):
     principal: Principal | None = None
     entry: Entry
     content: bytes = b""
+    outlives_its_caller: bool = False  # it goes on when the caller hangs up: a retry will want its answer
 
 
 class Admitted(AuthBase):
@@ -56,7 +61,7 @@ class EventStreamResponse(HttpResponseBase):
 
     streaming = True
 
-    def __init__(self, stream: ChatStream) -> None:
+    def __init__(self, stream: ChatStream | Recording | Replay) -> None:
         super().__init__(content_type="text/event-stream; charset=utf-8")
         self.stream = stream
         self.headers["cache-control"] = "no-cache"
@@ -85,14 +90,67 @@ async def retrieve_model(request: ApiRequest, model: str) -> HttpResponse:
     openapi_extra=CHAT_BODY,
 )
 async def create_chat_completion(request: ApiRequest) -> HttpResponseBase:
+    _check_scope(_caller(request), Scope.CHAT)
     body = await _chat_body(request)
     chat = ChatRequest(body=body, principal=_caller(request), entry=request.entry)
-    dispatch = request.runtime.dispatch
-    if body.get("stream"):
-        stream = await dispatch.stream(chat)
-        return EventStreamResponse(stream)
-    content, headers = await dispatch.complete(chat)
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return await _run(request.runtime, chat)
+    return await _run_once(request, chat, key)
+
+
+async def _run(runtime: Runtime, chat: ChatRequest) -> HttpResponseBase:
+    if chat.body.get("stream"):
+        return EventStreamResponse(await runtime.dispatch.stream(chat))
+    content, headers = await runtime.dispatch.complete(chat)
     return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+async def _run_once(request: ApiRequest, chat: ChatRequest, key: str) -> HttpResponseBase:
+    """The answer that the key has already, or a run whose answer it will have."""
+    runtime, entry = request.runtime, request.entry
+    try:
+        found = await runtime.idempotency.claim(key, chat.principal, request.content, entry)
+    except errors.ApiError as error:
+        await _refuse(runtime, entry, error)
+        raise
+    if isinstance(found, Kept):
+        entry.status, entry.rule = 200, Rule.REPLAYED
+        await runtime.ledger.settle(entry)
+        return _again(found, streamed=bool(chat.body.get("stream")))
+    request.outlives_its_caller = True
+    try:
+        if chat.body.get("stream"):
+            return EventStreamResponse(Recording(await runtime.dispatch.stream(chat), found, entry))
+        content, headers = await runtime.dispatch.complete(chat)
+        await found.keep(headers, content)
+        return HttpResponse(content, content_type="application/json", headers=headers)
+    except BaseException:
+        await asyncio.shield(found.drop())
+        raise
+
+
+def _again(kept: Kept, *, streamed: bool) -> HttpResponseBase:
+    if streamed:
+        return EventStreamResponse(Replay(kept))
+    return HttpResponse(kept.body, content_type="application/json", headers={**kept.headers, **replayed(kept)})
+
+
+@api.get("/generations/{request_id}", operation_id="retrieve_generation", summary="Retrieve the receipt of a request")
+async def retrieve_generation(request: ApiRequest, request_id: str) -> HttpResponse:
+    return _json(await receipt(request.runtime.pool, _caller(request), request_id))
+
+
+def _check_scope(principal: Principal, scope: Scope) -> None:
+    """Raises `ApiError` (403) for a key that was not issued for this."""
+    if not principal.may(scope.value):
+        raise errors.ApiError(
+            403,
+            f"This key may not be used for this: it needs the scope '{scope.value}'.",
+            type="permission_error",
+            code="insufficient_scope",
+            headers={"x-should-retry": "false"},
+        )
 
 
 async def _chat_body(request: ApiRequest) -> dict[str, Any]:
@@ -103,10 +161,14 @@ async def _chat_body(request: ApiRequest) -> dict[str, Any]:
         entry.model_requested, entry.stream = str(body.get("model", ""))[:120], body.get("stream") is True
         schemas.check_chat(body)
     except errors.ApiError as error:
-        entry.status, entry.error_code = error.status, error.code or ""
-        await request.runtime.ledger.settle(entry)
+        await _refuse(request.runtime, entry, error)
         raise
     return body
+
+
+async def _refuse(runtime: Runtime, entry: Entry, error: errors.ApiError) -> None:
+    entry.status, entry.error_code = error.status, error.code or ""
+    await runtime.ledger.settle(entry)
 
 
 @api.exception_handler(errors.ApiError)

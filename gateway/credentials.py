@@ -63,6 +63,26 @@ def decrypt(slug: str, stored: str) -> str:
     return str(plain["v"])
 
 
+def seal(purpose: str, content: bytes) -> bytes:
+    """`content` encrypted under the newest key; it opens for the same purpose only."""
+    key_id = newest_key_id()
+    token = _keys(settings.CREDENTIAL_KEYS)[key_id].encrypt(purpose.encode() + b"\0" + content)
+    return key_id.encode() + b":" + token
+
+
+def unseal(purpose: str, sealed: bytes) -> bytes:
+    """What was sealed. Raises `CredentialError`."""
+    key_id, _, token = sealed.partition(b":")
+    fernet = _keys(settings.CREDENTIAL_KEYS).get(key_id.decode("utf-8", "replace"))
+    try:
+        bound, _, content = fernet.decrypt(token).partition(b"\0") if fernet else (b"", b"", b"")
+    except InvalidToken:
+        bound = b""
+    if bound != purpose.encode():
+        raise CredentialError("it does not open: it was changed or moved, or its key is not in CREDENTIAL_KEYS.")
+    return content
+
+
 def rotate(slug: str, stored: str) -> str:
     """The same secret under the newest key; `stored` itself when it is there already. Raises `CredentialError`."""
     secret = decrypt(slug, stored)

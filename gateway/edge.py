@@ -42,6 +42,7 @@ class Exchange:
         self.headers: dict[str, str] = {}  # on whatever the answer turns out to be
         self._send = send
         self._streaming = False
+        self._gone = False  # the caller hung up, and the answer is made for a retry
 
     @property
     def shown_id(self) -> str:
@@ -103,6 +104,10 @@ class Exchange:
         watching = asyncio.create_task(hung_up(self.receive))
         try:
             await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done() and request.outlives_its_caller:
+                self._gone = True
+                self.runtime.keep_running(serving)
+                raise HangUpError
             if not serving.done():
                 serving.cancel()
                 await asyncio.wait({serving})
@@ -110,7 +115,7 @@ class Exchange:
             await serving
         finally:
             watching.cancel()
-            if not serving.done():  # we are being cancelled ourselves
+            if not serving.done() and not self._gone:  # we are being cancelled ourselves
                 serving.cancel()
                 await asyncio.wait({serving})
 
@@ -164,6 +169,8 @@ class Exchange:
 
     async def _start(self, status: int, headers: dict[str, str]) -> None:
         self.status = status
+        if self._gone:
+            return
         headers = {**headers, **self.headers, "x-request-id": self.shown_id}
         headers["openai-processing-ms"] = str(round((time.monotonic() - self.started) * 1000))
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
@@ -171,6 +178,8 @@ class Exchange:
 
     async def _body(self, content: bytes, *, more: bool) -> None:
         self._written_at = time.monotonic()
+        if self._gone:
+            return
         try:
             async with asyncio.timeout(settings.GATEWAY_CLIENT_WRITE_SECONDS):
                 await self._send({"type": "http.response.body", "body": content, "more_body": more})

@@ -139,3 +139,23 @@ class ModelNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.model_id}"
+
+
+class IdempotentAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered, encrypted, for a day. Written by gateway/idempotency.py."""
+
+    pk = models.CompositePrimaryKey("organization_id", "api_key_id", "key_digest")
+    organization_id = models.BigIntegerField()
+    api_key_id = models.BigIntegerField()
+    key_digest = models.BinaryField(max_length=32)
+    body_digest = models.BinaryField(max_length=32)
+    request_id = models.UUIDField(db_index=True)
+    answer = models.BinaryField(null=True)
+    expires_at = models.DateTimeField()
+    alive_until = models.DateTimeField(help_text="Until when its run is believed to be alive.")
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="idempotent_answer_expiry")]  # what is to be forgotten
+
+    def __str__(self) -> str:
+        return str(self.request_id)

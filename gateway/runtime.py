@@ -23,6 +23,7 @@ from billing.tariffs import Tariffs
 from gateway import tokens
 from gateway.dispatch import Dispatch
 from gateway.egress import Egress
+from gateway.idempotency import Idempotency
 from gateway.limits import Limiter
 from gateway.payment import Cashier
 from gateway.registry import Registry
@@ -30,6 +31,7 @@ from gateway.registry import Registry
 log = logging.getLogger(__name__)
 
 POOL_WAIT_SECONDS = 1.0
+DETACHED_SECONDS = 10.0  # what a process that stops gives to requests whose callers have gone
 
 
 class Runtime:
@@ -56,7 +58,9 @@ class Runtime:
         self.egress = Egress()
         cashier = Cashier(ledger=self.ledger, tariffs=self.tariffs)
         self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, cashier=cashier, egress=self.egress)
+        self.idempotency = Idempotency(self.pool, self.ledger)
         self._tasks: list[asyncio.Task[None]] = []
+        self._detached: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         await self.pool.open(wait=False)  # an absent database makes answers 503, not a process that does not start
@@ -66,13 +70,28 @@ class Runtime:
             self._keep_last_use(),
             self._keep_registry(),
             self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.ledger.report_progress, "progress is told later"),
+            self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.idempotency.renew, "runs are renewed later"),
             self._keep_at(REPLAY_SECONDS, self.ledger.replay, "settlements stay on disk"),
             self._keep_at(ADOPT_SECONDS, self.ledger.adopt, "what others left stays on disk"),
         )
         self._tasks = [asyncio.create_task(chore) for chore in chores]
 
+    def keep_running(self, task: asyncio.Task[None]) -> None:
+        """Go on with it although nobody waits for it."""
+        self._detached.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._detached.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("a request failed after its caller had gone: %s", type(task.exception()).__name__)
+
     async def stop(self) -> None:
         """Finish what is being written, then let go of everything."""
+        if self._detached:
+            await asyncio.wait(self._detached, timeout=DETACHED_SECONDS)
+        for task in list(self._detached):
+            task.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

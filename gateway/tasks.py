@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from gateway import notices, registry
+from gateway import idempotency, notices, registry
 
 
 @shared_task
@@ -15,3 +15,9 @@ def warn_of_shutdowns() -> None:
 @shared_task
 def alert_of_vanished_models() -> None:
     notices.alert_of_vanished()
+
+
+@shared_task
+def forget_idempotent_answers() -> None:
+    """What is kept for an Idempotency-Key is gone after 24 hours."""
+    idempotency.forget_expired()
