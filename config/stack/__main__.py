@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from config.stack import checks, manage, testing, up
+from config.stack import bench, checks, manage, testing, up
 from config.stack.state import StackError
 
 
@@ -32,8 +32,7 @@ def _run(command: str, arguments: list[str]) -> int:
     if command == "check":
         return checks.run()
     if command == "bench":
-        print("The load harness is to come; there is nothing to measure with yet.")
-        return 0
+        return bench.run(arguments)
     return manage.run(arguments)
 
 
