@@ -199,7 +199,7 @@ def _time_queries(organization: int) -> None:
         with connection.cursor() as cursor:
             began = time.monotonic()
             cursor.execute(statement, parameters)
-            rows = cursor.fetchall()
+            rows: list[Any] = cursor.fetchall()
         print(f"| {label} | {(time.monotonic() - began) * 1000:.1f} ms |", flush=True)
         return rows
 

@@ -83,7 +83,12 @@ class Ledger:
         cannot be found out, or when a settlement could not be kept if Postgres went away meanwhile."""
         await self._check_spool()
         self._open[entry.request_id] = entry  # before it is asked: an answer that is lost must not leave a hold behind
-        admission = await self._admissions.reserve(entry, quote, wanted=wanted, acceptable=acceptable)
+        asking = asyncio.create_task(self._admissions.reserve(entry, quote, wanted=wanted, acceptable=acceptable))
+        try:
+            admission = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await asyncio.wait({asking})  # or the hold could be made after the request that it is for was closed
+            raise
         entry.quote, entry.held_nano = quote, admission.held
         return admission
 
