@@ -7,11 +7,14 @@ Nothing here is a float.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 NANO = 10**9
+MOST_NANO = 2**63 - 1  # what the ledger's columns hold: some nine thousand million dollars
 PICO_PER_NANO = 1000
 PICO_PER_DOLLAR_A_MILLION = 10**6
+_DOLLARS = re.compile(r"(-?)\$?([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 
 
 def pico_per_token(dollars_per_million: Decimal) -> int:
@@ -25,6 +28,18 @@ def pico_per_token(dollars_per_million: Decimal) -> int:
 def nano_from_pico(pico: int) -> int:
     """Rounded up: what is charged never falls short of what it cost."""
     return -(-pico // PICO_PER_NANO)
+
+
+def nano_from_dollars(text: str) -> int:
+    """The exact amount that a person typed: `12`, `12.50`, `$0.000842`, `-3`. Raises `ValueError`."""
+    found = _DOLLARS.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text}' is not an amount: give dollars such as 12.50, with at most nine decimals.")
+    sign, whole, fraction = found.groups()
+    nano = int(whole) * NANO + int((fraction or "").ljust(9, "0"))
+    if nano > MOST_NANO:
+        raise ValueError(f"{text} is more than the ledger holds: at most {dollars(MOST_NANO)} dollars.")
+    return -nano if sign else nano
 
 
 def dollars(nano: int) -> str:
