@@ -66,7 +66,7 @@ def of(organization: Organization) -> Wallet:
     return Wallet.objects.of(organization).first() or Wallet(organization=organization)
 
 
-def _call(statement: str, values: list[object]) -> tuple[int, bool]:
+def _call(statement: str, values: list[int | str]) -> tuple[int, bool]:
     with _refusals(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         entry, created = cursor.fetchone()

@@ -28,6 +28,11 @@ app.conf.update(
             "schedule": crontab(hour="6", minute="10"),
         },
         "alert of vanished models": {"task": "gateway.tasks.alert_of_vanished_models", "schedule": 300.0},
+        "deliver the outbox": {
+            "task": "gateway.tasks.deliver_outbox",
+            "schedule": 10.0,
+            "options": {"expires": 10},  # after a night without workers one is enough
+        },
     },
 )
 app.autodiscover_tasks()

@@ -1,10 +1,13 @@
-"""Background work of the registry. A task is a doorbell: it may ring twice."""
+"""Background work of the gateway. A task is a doorbell: it may ring twice."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
+from billing import outbox
+from billing.mail import Mail
 from gateway import notices, registry
+from gateway.webhooks import Webhooks
 
 
 @shared_task
@@ -15,3 +18,8 @@ def warn_of_shutdowns() -> None:
 @shared_task
 def alert_of_vanished_models() -> None:
     notices.alert_of_vanished()
+
+
+@shared_task
+def deliver_outbox() -> None:
+    outbox.deliver([Mail(), Webhooks()])
