@@ -26,8 +26,8 @@ def names(budgets: Iterable[Budget]) -> dict[int, str]:
 
 def belongs(organization: Organization, scope: str, target_id: int | None) -> bool:
     """Whether the target is one of the organisation's own."""
-    if scope == Budget.Scope.ORGANIZATION:
-        return target_id is None
+    if scope == Budget.Scope.ORGANIZATION or target_id is None:
+        return scope == Budget.Scope.ORGANIZATION and target_id is None
     if scope == Budget.Scope.MEMBER:
         return organization.memberships.filter(user_id=target_id).exists()
     table = Project if scope == Budget.Scope.PROJECT else ApiKey

@@ -36,7 +36,7 @@ class Threshold:
     @classmethod
     def of(cls, message: OutboxMessage) -> Threshold:
         told: dict[str, Any] = message.payload
-        budget = Budget.objects.filter(organization_id=message.organization_id, pk=told["budget_id"]).first()
+        budget = Budget.objects.filter(organization_id=message.organization_id or 0, pk=told["budget_id"]).first()
         return cls(
             name=" ".join(str(told["name"]).split()),
             passed=told["threshold"],

@@ -34,7 +34,7 @@ class Mail:
 
 
 def _tell_of_threshold(message: OutboxMessage) -> None:
-    organization = Organization.objects.get(pk=message.organization_id)
+    organization = Organization.objects.get(pk=message.organization_id or 0)
     people = Membership.objects.of(organization).filter(role__in=HEAR_OF_MONEY, user__is_active=True)
     addresses = list(people.order_by("user__email").values_list("user__email", flat=True))
     if addresses:

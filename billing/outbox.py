@@ -56,7 +56,7 @@ def deliver(channels: Sequence[Channel], *, seconds: float = 50) -> int:
 
 
 def pause_after(tries: int) -> timedelta:
-    return min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << (tries - 1)), LONGEST_PAUSE)
 
 
 def _claim() -> OutboxMessage | None:

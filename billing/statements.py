@@ -103,8 +103,9 @@ def spent_this_month(organization: Organization, at: datetime) -> int:
 
 def newest_audit() -> Audit | None:
     """None as long as nobody has checked, or nothing is there that checks."""
+    name = "AuditRun"
     try:
-        runs: Any = apps.get_model("billing", "AuditRun")
+        runs: Any = apps.get_model("billing", name)
     except LookupError:
         return None
     run = runs.objects.exclude(ended_at=None).order_by("-ended_at").first()
