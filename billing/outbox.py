@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(minutes=1)  # longer than one sending may take, or a second deliverer would begin it too
 LONGEST_PAUSE = timedelta(hours=6)
+UNFINISHED = "It was begun and not finished: whoever sent it stopped in the middle. The log may say why."
 
 
 class DeliveryError(Exception):
@@ -67,7 +68,8 @@ def _claim() -> OutboxMessage | None:
         if message is not None:
             message.tries += 1
             message.due_at = now + pause_after(message.tries)
-            message.save(update_fields=["tries", "due_at"])
+            message.last_error = UNFINISHED  # what staff read when nobody lives to write anything else
+            message.save(update_fields=["tries", "due_at", "last_error"])
     return message
 
 

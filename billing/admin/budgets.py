@@ -31,8 +31,9 @@ class BudgetForm(forms.ModelForm[Budget]):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         self.instance.limit_nano = cleaned.get("limit", 0)
-        organization, scope, target = cleaned.get("organization"), cleaned.get("scope"), cleaned.get("target_id")
-        needs_one = scope not in {None, Budget.Scope.ORGANIZATION} and target is not None
+        organization, target = cleaned.get("organization"), cleaned.get("target_id")
+        scope = str(cleaned.get("scope") or Budget.Scope.ORGANIZATION)
+        needs_one = scope != Budget.Scope.ORGANIZATION and target is not None
         if organization and needs_one and not coverage.belongs(organization, scope, target):
             self.add_error("target_id", f"{organization} has nobody and nothing with this id in this scope.")
         return cleaned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -46,6 +46,9 @@ class TransferAdmin(ReadOnly, ModelAdmin[Transfer]):
         ("Who and why", {"fields": ("reason", "author", "created_at")}),
     )
 
+    def has_entry_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("billing.add_transfer")
+
     @display(description="When")
     def at(self, entry: Transfer) -> SafeString | None:
         return moment(entry.created_at)
@@ -54,7 +57,7 @@ class TransferAdmin(ReadOnly, ModelAdmin[Transfer]):
     def change(self, entry: Transfer) -> str:
         return amount(entry.change_nano)
 
-    @action(description="Reverse", permissions=["billing.add_transfer"], url_path="reverse")
+    @action(description="Reverse", permissions=["entry"], url_path="reverse")
     def reverse(self, request: HttpRequest, object_id: str) -> HttpResponse:
         entry = get_object_or_404(Transfer.objects.select_related("organization"), pk=object_id)
         form = ReasonForm(request.POST or None)

@@ -95,6 +95,9 @@ class WalletAdmin(Kept, ModelAdmin[Wallet]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_entry_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("billing.add_transfer")
+
     def get_fieldsets(self, request: HttpRequest, obj: Wallet | None = None) -> Any:
         may_change = self.has_change_permission(request, obj)
         agreed = ("overdraft", "markup_basis_points") if may_change else ("overdraft_now", "markup")
@@ -137,7 +140,7 @@ class WalletAdmin(Kept, ModelAdmin[Wallet]):
     def halted(self, wallet: Wallet) -> SafeString | None:
         return moment(wallet.halted_at)
 
-    @action(description="Enter credit", permissions=["billing.add_transfer"], url_path="enter-credit")
+    @action(description="Enter credit", permissions=["entry"], url_path="enter-credit")
     def enter_credit(self, request: HttpRequest) -> HttpResponse:
         form = CreditForm(request.POST or None, initial=_suggested(request.GET.get("organization", "")))
         if form.is_valid():
@@ -152,7 +155,7 @@ class WalletAdmin(Kept, ModelAdmin[Wallet]):
         )
         return form_page(self, request, form, title="Enter credit", intro=intro, button="Enter credit")
 
-    @action(description="Enter credit", permissions=["billing.add_transfer"], url_path="enter-credit-here")
+    @action(description="Enter credit", permissions=["entry"], url_path="enter-credit-here")
     def enter_credit_here(self, request: HttpRequest, object_id: str) -> HttpResponse:
         wallet = get_object_or_404(Wallet.objects.select_related("organization"), pk=object_id)
         page = reverse("admin:billing_wallet_enter_credit")

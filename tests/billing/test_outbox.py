@@ -218,6 +218,7 @@ def test_a_deliverer_that_dies_leaves_its_message_to_the_next(
         patch.setattr("billing.mail.send_mail", _die)
         with pytest.raises(KeyboardInterrupt):
             run()
+    assert OutboxMessage.objects.get(sent_at=None).last_error == outbox.UNFINISHED
     assert run() == 0
     make_due()
     assert run() == 1

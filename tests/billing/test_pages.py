@@ -243,7 +243,7 @@ def audits(monkeypatch: pytest.MonkeyPatch) -> Runs:
     def find(*names: Any, **options: Any) -> Any:
         return runs if names == ("billing", "AuditRun") else known(*names, **options)
 
-    monkeypatch.setattr(statements.apps, "get_model", find)
+    monkeypatch.setattr(apps, "get_model", find)
     return runs
 
 
@@ -268,7 +268,7 @@ def test_without_a_check_nothing_is_claimed(member: Client, audits: Runs, monkey
     def missing(*_: Any) -> Any:
         raise LookupError
 
-    monkeypatch.setattr(statements.apps, "get_model", missing)
+    monkeypatch.setattr(apps, "get_model", missing)
     assert statements.newest_audit() is None
 
 
