@@ -7,12 +7,15 @@ Nothing here is a float.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 NANO = 10**9
+MOST_NANO = 2**63 - 1  # what the ledger's columns hold: some nine thousand million dollars
 PICO_PER_NANO = 1000
 PICO_PER_DOLLAR_A_MILLION = 10**6
 BASIS_POINTS = 10_000  # in the whole: a markup of 100 is one per cent
+_DOLLARS = re.compile(r"(-?)\$?([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 
 
 def pico_per_token(dollars_per_million: Decimal) -> int:
@@ -33,6 +36,18 @@ def nano_from_pico(pico: int) -> int:
 def with_markup(pico: int, basis_points: int) -> int:
     """Nano-dollars: the markup on the exact amount, and only then rounded up, once."""
     return -(-pico * (BASIS_POINTS + basis_points) // (BASIS_POINTS * PICO_PER_NANO))
+
+
+def nano_from_dollars(text: str) -> int:
+    """The exact amount that a person typed: `12`, `12.50`, `$0.000842`, `-3`. Raises `ValueError`."""
+    found = _DOLLARS.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text}' is not an amount: give dollars such as 12.50, with at most nine decimals.")
+    sign, whole, fraction = found.groups()
+    nano = int(whole) * NANO + int((fraction or "").ljust(9, "0"))
+    if nano > MOST_NANO:
+        raise ValueError(f"{text} is more than the ledger holds: at most {dollars(MOST_NANO)} dollars.")
+    return -nano if sign else nano
 
 
 def dollars(nano: int) -> str:

@@ -29,6 +29,11 @@ app.conf.update(
         },
         "forget idempotent answers": {"task": "gateway.tasks.forget_idempotent_answers", "schedule": 600.0},
         "alert of vanished models": {"task": "gateway.tasks.alert_of_vanished_models", "schedule": 300.0},
+        "deliver the outbox": {
+            "task": "gateway.tasks.deliver_outbox",
+            "schedule": 10.0,
+            "options": {"expires": 10},  # after a night without workers one is enough
+        },
     },
 )
 app.autodiscover_tasks()

@@ -178,6 +178,7 @@ EMAIL_PORT = env.integer("EMAIL_PORT", 25)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "2389 <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [(address, address) for address in env.words("STAFF_ALERT_EMAILS", [])]
@@ -202,6 +203,7 @@ GATEWAY_FIRST_BYTE_SECONDS = env.number("GATEWAY_FIRST_BYTE_SECONDS", 120)
 GATEWAY_IDLE_SECONDS = env.number("GATEWAY_IDLE_SECONDS", 60)
 GATEWAY_TOTAL_SECONDS = env.number("GATEWAY_TOTAL_SECONDS", 1800)
 GATEWAY_MAX_UPSTREAM_BYTES = env.integer("GATEWAY_MAX_UPSTREAM_BYTES", 32 * 1024 * 1024)
+GATEWAY_WEBHOOK_HOSTS = env.words("GATEWAY_WEBHOOK_HOSTS", [])  # may be private, and may be called without TLS
 GATEWAY_POOL_SIZE = env.integer("GATEWAY_POOL_SIZE", 8)  # Postgres connections of one data-plane process
 GATEWAY_SPOOL_DIR = BASE_DIR / env.text("GATEWAY_SPOOL_DIR", ".dev/spool")  # settlements that Postgres did not take
 GATEWAY_HEARTBEAT_SECONDS = env.number("GATEWAY_HEARTBEAT_SECONDS", 2)  # what a killed process can lose of a stream

@@ -21,9 +21,17 @@ GROUPS = {
         ("Routes", "gateway", "route", "alt_route"),
     ],
     "Money and usage": [
+        ("Wallets", "billing", "wallet", "account_balance_wallet"),
+        ("Ledger", "billing", "transfer", "swap_horiz"),
+        ("Budgets", "billing", "budget", "savings"),
         ("Prices", "billing", "price", "sell"),
         ("Price lists", "billing", "pricelist", "request_quote"),
         ("Usage", "billing", "usageevent", "query_stats"),
+        ("Holds", "billing", "hold", "hourglass_top"),
+    ],
+    "Telling": [
+        ("Webhooks", "gateway", "webhook", "webhook"),
+        ("Outbox", "billing", "outboxmessage", "outbox"),
     ],
     "Access": [
         ("People", "accounts", "user", "person"),

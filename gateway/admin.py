@@ -1,4 +1,4 @@
-"""Staff's pages for the registry. What the registry file owns, and may set back, docs/registry.md says."""
+"""Staff's pages for the registry and for webhooks. What the registry file owns, docs/registry.md says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from billing.admin.prices import dollars
 from billing.models import Price
 from gateway import credentials
 from gateway.credentials import FILE, Source
-from gateway.models import Model, Provider, Route
+from gateway.models import Model, Provider, Route, Webhook
 from gateway.registry import today
 
 if TYPE_CHECKING:
@@ -227,3 +227,39 @@ class RouteAdmin(ModelAdmin[Route]):
     list_select_related = ("model", "provider")
     search_fields = ("model__id", "upstream_model", "provider__slug")
     autocomplete_fields = ("model", "provider")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ModelAdmin[Webhook]):
+    """Where an organisation is told what happens. The secret is shown once, when it is made."""
+
+    list_display = ("id", "organization", "url", "enabled", "created_at")
+    list_display_links = ("id", "url")
+    list_filter = ("enabled",)
+    list_select_related = ("organization",)
+    search_fields = ("organization__name", "organization__slug", "url")
+    autocomplete_fields = ("organization",)
+    actions = ("new_secret",)
+    fieldsets = ((None, {"fields": ("organization", "url", "enabled")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
+        """Its secret is bound to its organisation."""
+        return ("organization",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Webhook, form: forms.ModelForm[Webhook], change: bool) -> None:
+        secret = None if change else obj.renew_secret()
+        super().save_model(request, obj, form, change)
+        if secret:
+            _show_once(request, obj, secret)
+
+    @action(description="Give it a new secret: the old one signs nothing from now on", permissions=["change"])
+    def new_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        for webhook in queryset:
+            secret = webhook.renew_secret()
+            webhook.save(update_fields=["secret"])
+            self.log_change(request, webhook, "A new secret.")
+            _show_once(request, webhook, secret)
+
+
+def _show_once(request: HttpRequest, webhook: Webhook, secret: str) -> None:
+    messages.warning(request, f"Copy the secret of {webhook} now, it is not shown again: {secret}")

@@ -1,8 +1,9 @@
 """Providers' credentials: encrypted in the database, or named by the registry as a variable or a file.
 
 Stored as `KEYID:TOKEN`. The token holds the provider's slug beside the secret, so that a ciphertext moved to
-another row does not open there. CREDENTIAL_KEYS lists the keys, newest first: the first one encrypts, all of
-them decrypt. Secrets are opened for outbound calls only; the admin asks `source`, which opens nothing.
+another row does not open there; webhooks' secrets are kept the same way, bound to their organisation. CREDENTIAL_KEYS
+lists the keys, newest first: the first one encrypts, all of them decrypt. Secrets are opened for outbound calls only;
+the admin asks `source`, which opens nothing.
 """
 
 from __future__ import annotations
@@ -32,34 +33,31 @@ class Source(StrEnum):
     NOT_NEEDED = "not needed"
 
 
-def encrypt(slug: str, secret: str) -> str:
-    """`secret` as it is stored for the provider `slug`, under the newest key."""
+def encrypt(owner: str, secret: str) -> str:
+    """`secret` as it is stored for `owner`, such as a provider's slug, under the newest key."""
     key_id = newest_key_id()
-    token = _keys(settings.CREDENTIAL_KEYS)[key_id].encrypt(orjson.dumps({"p": slug, "v": secret}))
+    token = _keys(settings.CREDENTIAL_KEYS)[key_id].encrypt(orjson.dumps({"p": owner, "v": secret}))
     return f"{key_id}:{token.decode()}"
 
 
-def decrypt(slug: str, stored: str) -> str:
-    """The secret. Raises `CredentialError`."""
+def decrypt(owner: str, stored: str, *, remedy: str = "") -> str:
+    """The secret. Raises `CredentialError`, which ends in `remedy`: how a provider's is set, unless told otherwise."""
+    remedy = remedy or f"with: manage.py set_credential {owner}"
     key_id, _, token = stored.partition(":")
     fernet = _keys(settings.CREDENTIAL_KEYS).get(key_id)
     if fernet is None:
         raise CredentialError(
             f"it was encrypted under key {key_id[:20]!r}, which is not in CREDENTIAL_KEYS. "
-            f"Put that key back, or set the credential again with: manage.py set_credential {slug}"
+            f"Put that key back, or set the credential again {remedy}"
         )
     try:
         plain = orjson.loads(fernet.decrypt(token))
     except InvalidToken as error:
         raise CredentialError(
-            f"it does not open under key {key_id}: it was changed, or the key was. "
-            f"Set it again with: manage.py set_credential {slug}"
+            f"it does not open under key {key_id}: it was changed, or the key was. Set it again {remedy}"
         ) from error
-    if plain["p"] != slug:
-        raise CredentialError(
-            f"it was set for the provider {plain['p']} and moved here. "
-            f"Set this one's own with: manage.py set_credential {slug}"
-        )
+    if plain["p"] != owner:
+        raise CredentialError(f"it was set for the provider {plain['p']} and moved here. Set this one's own {remedy}")
     return str(plain["v"])
 
 
@@ -83,10 +81,10 @@ def unseal(purpose: str, sealed: bytes) -> bytes:
     return content
 
 
-def rotate(slug: str, stored: str) -> str:
+def rotate(owner: str, stored: str, *, remedy: str = "") -> str:
     """The same secret under the newest key; `stored` itself when it is there already. Raises `CredentialError`."""
-    secret = decrypt(slug, stored)
-    return stored if stored.partition(":")[0] == newest_key_id() else encrypt(slug, secret)
+    secret = decrypt(owner, stored, remedy=remedy)
+    return stored if stored.partition(":")[0] == newest_key_id() else encrypt(owner, secret)
 
 
 def secret_for(*, slug: str, credential: str, api_key_env: str) -> str | None:

@@ -1,23 +1,31 @@
-"""The one outbound HTTP client. Nothing else in this code base opens a connection to a provider.
+"""The one outbound HTTP client. Nothing else in this code base opens a connection to the outside.
 
 httpx requests and exceptions over the aiohttp transport, called beneath the client: no redirects, no proxies from
 the environment, HTTP/1.1, one connection pool for an event loop. Every phase has its time limit.
+
+Providers' addresses come from operators. Those that customers give are called by `post_guarded` alone, which looks
+at each address that it is about to connect to.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 
 import aiohttp
 import httpx
 from django.conf import settings
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
-from gateway import errors
+from gateway import destinations, errors
 from gateway.providers.base import Outbound
 
 MAX_CONNECTIONS = 2000
+GUARDED_SECONDS = 10
+GUARDED_MAX_BYTES = 64 * 1024
 
 
 class Answer:
@@ -128,3 +136,83 @@ def _timed_out(error: BaseException) -> bool:
 
 def _cause(error: BaseException) -> str:
     return type(error.__cause__ or error).__name__
+
+
+# -- addresses that customers give ------------------------------------------------------------------
+
+
+class UnreachableError(Exception):
+    """There is no answer from the address. Says why; names the host, never the path."""
+
+
+class _RefusedError(OSError):
+    """The name leads to an address that may not be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the address answered: redirects are answers too, and are not followed."""
+
+    status: int
+    body: bytes
+
+
+async def post_guarded(url: str, *, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Send to an address that a customer gave. Raises `UnreachableError`."""
+    try:
+        destinations.check_url(url)
+        host = URL(url).host or ""  # as the client reads it, so that nothing is exempt by another reading
+    except ValueError as error:
+        raise UnreachableError(str(error)) from error
+    try:
+        async with (
+            asyncio.timeout(GUARDED_SECONDS),
+            _guarded_session(host) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            return Reply(response.status, await _first_bytes(response.content))
+    except TimeoutError as error:
+        raise UnreachableError(f"{host} did not answer within {GUARDED_SECONDS} seconds.") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        refused = _refusal(error)
+        raise UnreachableError(f"{host} {refused or f'could not be reached: {type(error).__name__}.'}") from error
+
+
+def _guarded_session(host: str) -> aiohttp.ClientSession:
+    """For one request. A host that the operator lists by name is trusted with whatever address it has."""
+    factory = None if destinations.is_exempt(host) else _guarded_socket
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            socket_factory=factory, ssl=httpx.create_ssl_context(), use_dns_cache=False, force_close=True
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+def _guarded_socket(address_info: aiohttp.AddrInfoType) -> socket.socket:
+    """Made for exactly the address that is connected to next, however it was spelled or resolved."""
+    family, kind, protocol, _, address = address_info
+    if not destinations.may_connect(str(address[0])):
+        raise _RefusedError(f"leads to {address[0]}, which is not a public address.")
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+async def _first_bytes(content: aiohttp.StreamReader) -> bytes:
+    parts = bytearray()
+    while len(parts) < GUARDED_MAX_BYTES:
+        chunk = await content.read(GUARDED_MAX_BYTES - len(parts))
+        if not chunk:
+            break
+        parts += chunk
+    return bytes(parts)
+
+
+def _refusal(error: BaseException | None) -> str | None:
+    """What the guard said, if it was the guard; with several addresses its word is the whole of the message."""
+    while error is not None:
+        if isinstance(error, _RefusedError):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return None

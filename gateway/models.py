@@ -1,15 +1,19 @@
-"""The registry: which models there are, who serves them, and with what."""
+"""The registry: which models there are, who serves them, and with what; and where customers want to be told."""
 
 from __future__ import annotations
 
+import base64
+import secrets
 from datetime import date
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from gateway import lifecycle
+from accounts.models import Organization, OrganizationOwned
+from gateway import credentials, destinations, lifecycle
 from gateway.providers import kind_choices
 
 MODEL_ID = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._:@/-]*$", "Use letters, digits and . _ : @ / - only.")
@@ -159,3 +163,55 @@ class IdempotentAnswer(models.Model):
 
     def __str__(self) -> str:
         return str(self.request_id)
+
+
+class WebhookQuerySet(OrganizationOwned):
+    def enabled(self) -> Self:
+        return self.filter(enabled=True)
+
+
+class Webhook(models.Model):
+    """An address of an organisation's that is told what happens. Calls are signed with a secret of its own."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="webhooks")
+    url = models.CharField("address", max_length=500, help_text="Such as https://example.com/hooks.")
+    secret = models.TextField(editable=False, help_text="Encrypted, for this organisation alone.")
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["organization", "id"]
+
+    def __str__(self) -> str:
+        return f"webhook {self.pk} of {self.organization}"
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        super().clean_fields(exclude)
+        if exclude and "url" in exclude:
+            return
+        try:
+            destinations.check_url(self.url)
+        except ValueError as error:
+            raise ValidationError({"url": str(error)}) from error
+
+    @property
+    def owner(self) -> str:
+        """Whom its secret is bound to. No provider's slug has a slash in it."""
+        return f"webhooks/{self.organization_id}"
+
+    def renew_secret(self) -> str:
+        """A new secret, not saved yet, in the form that Standard Webhooks gives it."""
+        secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        self.secret = credentials.encrypt(self.owner, secret)
+        return secret
+
+    def open_secret(self) -> str:
+        """Raises `CredentialError`."""
+        return credentials.decrypt(self.owner, self.secret, remedy="in the admin: give the webhook a new secret.")
+
+    def rotate_secret(self) -> bool:
+        """Under the newest key; whether it changed. Raises `CredentialError`."""
+        before, self.secret = self.secret, credentials.rotate(self.owner, self.secret)
+        return before != self.secret

@@ -1,10 +1,13 @@
-"""Background work of the registry. A task is a doorbell: it may ring twice."""
+"""Background work of the gateway. A task is a doorbell: it may ring twice."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
+from billing import outbox
+from billing.mail import Mail
 from gateway import idempotency, notices, registry
+from gateway.webhooks import Webhooks
 
 
 @shared_task
@@ -21,3 +24,8 @@ def alert_of_vanished_models() -> None:
 def forget_idempotent_answers() -> None:
     """What is kept for an Idempotency-Key is gone after 24 hours."""
     idempotency.forget_expired()
+
+
+@shared_task
+def deliver_outbox() -> None:
+    outbox.deliver([Mail(), Webhooks()])

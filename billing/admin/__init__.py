@@ -1,6 +1,20 @@
-"""Staff's pages for money and usage. None of it is ever edited or deleted."""
+"""Staff's pages for money and usage. What happened is never edited or deleted; what is agreed on may change."""
 
+from billing.admin.budgets import BudgetAdmin
+from billing.admin.holds import HoldAdmin
+from billing.admin.outbox import OutboxMessageAdmin
 from billing.admin.prices import PriceAdmin, PriceListAdmin
+from billing.admin.transfers import TransferAdmin
 from billing.admin.usage import UsageEventAdmin
+from billing.admin.wallets import WalletAdmin
 
-__all__ = ["PriceAdmin", "PriceListAdmin", "UsageEventAdmin"]
+__all__ = [
+    "BudgetAdmin",
+    "HoldAdmin",
+    "OutboxMessageAdmin",
+    "PriceAdmin",
+    "PriceListAdmin",
+    "TransferAdmin",
+    "UsageEventAdmin",
+    "WalletAdmin",
+]

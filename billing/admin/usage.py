@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.staff import ModelAdmin, ReadOnly, display, moment, unbroken
+from billing.admin.amounts import amount
 from billing.models import Price, UsageEvent
 
 if TYPE_CHECKING:
@@ -56,7 +59,10 @@ class ModelFilter(admin.SimpleListFilter):
 class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
     """What happened, newest first. There may be a great many, so they are never counted."""
 
-    list_display = ("started", "organization", "key", "served", "outcome", "tokens", "first_token", "duration")
+    list_display = (
+        "started", "organization", "key", "served", "outcome", "tokens", "cost", "charged", "rule", "first_token",
+        "duration",
+    )  # fmt: skip
     list_filter = (OutcomeFilter, ("started_at", admin.DateFieldListFilter), "stream", ModelFilter)
     list_select_related = ("organization", "api_key")
     search_fields = ("model",)
@@ -65,6 +71,17 @@ class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
     list_per_page = 50
     paginator = _Endless
     show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("request_id", "external_id", "organization", "api_key", "project_id", "member_id")}),
+        ("Answer", {"fields": ("served", "provider", "upstream_model", "stream", "outcome", "error_code",
+                               "finish_reason", "max_tokens", "tried")}),
+        ("Money", {"fields": ("charged", "cost", "held", "absorbed", "rule", "markup_basis_points", "price_id",
+                              "charge_price_id")}),
+        ("Tokens", {"fields": ("usage_source", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens",
+                               "cache_write_1h_tokens", "audio_input_tokens", "image_input_tokens", "output_tokens",
+                               "reasoning_tokens", "audio_output_tokens", "image_output_tokens")}),
+        ("Times", {"fields": ("admitted_at", "started_at", "ended_at", "first_token_ms", "duration_ms")}),
+    )  # fmt: skip
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageEvent], search_term: str
@@ -112,3 +129,26 @@ class UsageEventAdmin(ReadOnly, ModelAdmin[UsageEvent]):
     @display(description="Took", ordering="duration_ms")
     def duration(self, event: UsageEvent) -> str:
         return unbroken(f"{event.duration_ms:,} ms")
+
+    @display(description="Cost")
+    def cost(self, event: UsageEvent) -> str:
+        return amount(event.cost_nano)
+
+    @display(description="Charged")
+    def charged(self, event: UsageEvent) -> str:
+        return amount(event.charged_nano)
+
+    @display(description="Held")
+    def held(self, event: UsageEvent) -> str:
+        return amount(event.held_nano)
+
+    @display(description="Absorbed")
+    def absorbed(self, event: UsageEvent) -> str:
+        """What it came to beyond its hold."""
+        return amount(event.absorbed_nano)
+
+    @display(description="Attempts", empty_value="none noted")
+    def tried(self, event: UsageEvent) -> SafeString | None:
+        """A line for each route that was tried."""
+        lines = [json.dumps(attempt, ensure_ascii=False) for attempt in event.attempts]
+        return format_html_join(mark_safe("<br>"), "<code>{}</code>", ((line,) for line in lines)) if lines else None

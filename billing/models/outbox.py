@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
 from django.db.models.functions import Now
 
+MOST_TRIES = 20
+
+
+class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
+    def due(self, at: datetime) -> Self:
+        return self.filter(sent_at=None, tries__lt=MOST_TRIES, due_at__lte=at).order_by("due_at", "id")
+
 
 class OutboxMessage(models.Model):
-    """Sent at least once, in the background; receivers can tell a second delivery by `dedupe`."""
+    """Sent at least once, in the background; receivers can tell a second delivery by `event`.
+
+    What a change writes names no channel. It is delivered by becoming a message for each channel, whose `dedupe` is
+    the first one's, `#` and the address in that channel.
+    """
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.BigIntegerField(null=True)
@@ -20,12 +34,30 @@ class OutboxMessage(models.Model):
     tries = models.IntegerField(default=0)
     last_error = models.TextField(default="")
 
+    objects = OutboxQuerySet.as_manager()
+
     class Meta:
         db_table = "billing_outbox"
         ordering = ["id"]
 
     def __str__(self) -> str:
         return f"{self.topic} {self.dedupe}"
+
+    @property
+    def event(self) -> str:
+        """What it tells of: the same in every channel and at every try."""
+        return self.dedupe.partition("#")[0]
+
+    @property
+    def address(self) -> str:
+        """Where it goes, such as `mail` or `webhook-7`; empty while it was not given to channels yet."""
+        return self.dedupe.partition("#")[2]
+
+    @property
+    def state(self) -> str:
+        if self.sent_at is not None:
+            return "sent" if self.address else "handed on"
+        return "waiting" if self.tries < MOST_TRIES else "given up"
 
 
 class RollupDue(models.Model):

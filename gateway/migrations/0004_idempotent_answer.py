@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateway", "0002_model_notice"),
+        ("gateway", "0003_webhook"),
     ]
 
     operations = [

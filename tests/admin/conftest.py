@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.db.models import Model as Row
 from django.test import Client
@@ -9,8 +11,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import ApiKey, ApiKeyUse, Membership, User
+from billing import wallets
+from billing.models import Hold, Transfer, Wallet
 from gateway import credentials
+from gateway.models import Webhook
 from tests.admin.pages import STORED, UPSTREAM, make_usage
+from tests.billing.receiver import make_alert, make_budget
 from tests.factories import make_model, make_price, make_price_list, make_provider, make_route, make_user
 
 
@@ -35,6 +41,11 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
     """One row, at least, behind every page."""
     ApiKeyUse.objects.create(api_key=key, last_used_at=timezone.now())
     provider = make_provider("openai", api_key_env="OPENAI_API_KEY", credential=credentials.encrypt("openai", STORED))
+    entry, _ = wallets.enter(key.organization, "grant", "welcome", 12_500_000_000, "", "root")
+    budget = make_budget(key.organization)
+    webhook = Webhook(organization=key.organization, url="https://example.com/hooks")
+    webhook.renew_secret()
+    webhook.save()
     model = make_model("small", successor=make_model("next"))
     return {
         "accounts/user": bob,
@@ -48,4 +59,17 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         "billing/price": make_price("small", tiers=[{"above": 200000, "input": "2"}]),
         "billing/pricelist": make_price_list(),
         "billing/usageevent": make_usage(key),
+        "billing/transfer": Transfer.objects.get(pk=entry),
+        "billing/wallet": Wallet.objects.get(),
+        "billing/budget": budget,
+        "billing/hold": Hold.objects.create(
+            request_id=uuid.uuid4(),
+            organization=key.organization,
+            api_key=key,
+            amount_nano=5,
+            model="small",
+            stream=True,
+        ),
+        "billing/outboxmessage": make_alert(budget),
+        "gateway/webhook": webhook,
     }

@@ -16,13 +16,15 @@ UPSTREAM = "sk-upstream-secret-0123456789"
 STORED = "sk-stored-secret-9876543210"
 EDITABLE = [
     "accounts/user", "accounts/organization", "accounts/membership", "accounts/apikey", "auth/group",
-    "gateway/provider", "gateway/model", "gateway/route", "billing/price",
-    "billing/pricelist",
+    "gateway/provider", "gateway/model", "gateway/route", "gateway/webhook", "billing/price", "billing/pricelist",
+    "billing/budget",
 ]  # fmt: skip
-PAGES = [*EDITABLE, "billing/usageevent"]
+READ_ONLY = ["billing/usageevent", "billing/transfer", "billing/hold", "billing/outboxmessage"]
+PAGES = [*EDITABLE, *READ_ONLY, "billing/wallet"]
 NEVER_DELETED = [
     "accounts/user", "accounts/organization", "accounts/apikey", "billing/price", "billing/pricelist",
-    "billing/usageevent",
+    "billing/budget", "billing/wallet",
+    *READ_ONLY,
 ]  # fmt: skip
 
 

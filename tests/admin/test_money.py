@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey
 from billing.models import Price, PriceList, UsageEvent
-from tests.admin.pages import NEVER_DELETED, change_url, html, make_usage, run
+from tests.admin.pages import NEVER_DELETED, READ_ONLY, change_url, html, make_usage, run
 from tests.factories import make_key, make_price, make_price_list
 
 pytestmark = pytest.mark.django_db
@@ -84,15 +84,16 @@ def test_a_markup_has_bounds(staff: Client, markup: str, outcome: int) -> None:
     assert PriceList.objects.exists() == (outcome == 302)
 
 
-@pytest.mark.parametrize("page", ["billing/price", "billing/usageevent"])
+@pytest.mark.parametrize("page", ["billing/price", *READ_ONLY])
 def test_money_and_usage_cannot_be_edited_even_by_a_superuser(staff: Client, rows: dict[str, Row], page: str) -> None:
     before = list(type(rows[page]).objects.values())  # type: ignore[attr-defined]  # every model has objects
     assert staff.post(change_url(page, rows), {"model": "other", "input": "0", "output": "0"}).status_code == 403
     assert list(type(rows[page]).objects.values()) == before  # type: ignore[attr-defined]  # as above
 
 
-def test_usage_cannot_be_made_up(staff: Client) -> None:
-    assert staff.get("/admin/billing/usageevent/add/").status_code == 403
+@pytest.mark.parametrize("page", [*READ_ONLY, "billing/wallet"])
+def test_what_happened_cannot_be_made_up(staff: Client, page: str) -> None:
+    assert staff.get(f"/admin/{page}/add/").status_code == 403
 
 
 @pytest.mark.parametrize("page", NEVER_DELETED)

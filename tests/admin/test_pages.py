@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import ApiKey, User
-from gateway.models import Provider
+from gateway.models import Provider, Webhook
 from tests.admin.pages import EDITABLE, PAGES, STORED, UPSTREAM, change_url, html, make_usage
 from tests.factories import make_key, make_model, make_provider, make_route, make_user
 
@@ -30,7 +30,7 @@ def test_add_pages_open_for_staff(staff: Client, page: str) -> None:
 
 def test_the_front_page_names_every_page_once_at_the_side(staff: Client) -> None:
     front = html(staff, "/admin/")
-    for group in ("Customers", "Registry", "Money and usage", "Access"):
+    for group in ("Customers", "Registry", "Money and usage", "Telling", "Access"):
         assert group in front
     for page in PAGES:
         assert f'href="/admin/{page}/"' in front
@@ -74,6 +74,8 @@ def test_no_page_shows_a_secret_a_digest_or_a_ciphertext(
 ) -> None:
     provider = Provider.objects.get()
     hidden = [secret, bytes(key.digest).hex(), repr(bytes(key.digest)), UPSTREAM, STORED, provider.credential]
+    webhook = Webhook.objects.get()
+    hidden += [webhook.secret, webhook.open_secret()]
     urls = ["/admin/", *(f"/admin/{page}/" for page in PAGES), *(change_url(page, rows) for page in PAGES)]
     for url in [*urls, *(f"{change_url(page, rows).removesuffix('change/')}history/" for page in PAGES)]:
         page = html(staff, url)

@@ -1,39 +1,52 @@
-"""Encrypt every stored credential anew under the newest of CREDENTIAL_KEYS."""
+"""Encrypt every stored credential and every webhook's secret anew under the newest of CREDENTIAL_KEYS."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from gateway import credentials
-from gateway.models import Provider
+from gateway.models import Provider, Webhook
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored credential under the first key of CREDENTIAL_KEYS. Safe to run again. "
+        "Encrypt every stored credential and webhook secret under the first key of CREDENTIAL_KEYS. Safe to run again. "
         "Once it reports no failures, the older keys can go."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rotated, unchanged, failed = 0, 0, 0
         with transaction.atomic():
-            for provider in Provider.objects.select_for_update().exclude(credential=""):
-                try:
-                    stored = credentials.rotate(provider.slug, provider.credential)
-                except credentials.CredentialError as error:
-                    self.stderr.write(f"The credential of {provider.slug} cannot be rotated: {error}")
-                    failed += 1
-                    continue
-                if stored == provider.credential:
-                    unchanged += 1
-                    continue
-                provider.credential = stored
-                provider.save(update_fields=["credential"])
-                rotated += 1
+            done = Counter(map(self._rotate_provider, Provider.objects.select_for_update().exclude(credential="")))
+            done += Counter(map(self._rotate_webhook, Webhook.objects.select_for_update()))
         newest = credentials.newest_key_id()
-        self.stdout.write(f"{rotated} rotated to key {newest}, {unchanged} already there, {failed} failed.")
-        if failed:
+        self.stdout.write(
+            f"{done['rotated']} rotated to key {newest}, {done['unchanged']} already there, {done['failed']} failed."
+        )
+        if done["failed"]:
             raise CommandError("Keep the older keys until every credential is rotated.")
+
+    def _rotate_provider(self, provider: Provider) -> str:
+        try:
+            stored = credentials.rotate(provider.slug, provider.credential)
+        except credentials.CredentialError as error:
+            self.stderr.write(f"The credential of {provider.slug} cannot be rotated: {error}")
+            return "failed"
+        if stored == provider.credential:
+            return "unchanged"
+        provider.credential = stored
+        provider.save(update_fields=["credential"])
+        return "rotated"
+
+    def _rotate_webhook(self, webhook: Webhook) -> str:
+        try:
+            changed = webhook.rotate_secret()
+        except credentials.CredentialError as error:
+            self.stderr.write(f"The secret of webhook {webhook.pk} cannot be rotated: {error}")
+            return "failed"
+        if changed:
+            webhook.save(update_fields=["secret"])
+        return "rotated" if changed else "unchanged"

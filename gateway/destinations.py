@@ -1,0 +1,84 @@
+"""Which addresses a customer may have us call: public ones, and what GATEWAY_WEBHOOK_HOSTS exempts.
+
+A name is judged when it is connected to, by the address that it has at that moment; what is written here looks at
+what can be known beforehand.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+
+def check_url(url: str) -> None:
+    """Raises `ValueError` with a sentence for what can never be called."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ValueError("This is not an address. Give one such as https://example.com/hooks.") from error
+    if parts.scheme not in {"https", "http"} or not host or any(not 32 < ord(letter) < 127 for letter in url):
+        raise ValueError("Give an address such as https://example.com/hooks, in ASCII and without spaces.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("Leave user and password out of the address: calls are signed instead.")
+    if is_exempt(host):
+        return
+    if parts.scheme != "https":
+        raise ValueError("Use https: what is sent must not be read on its way.")
+    address = _literal(host)
+    if address is not None and not is_public(address):
+        raise ValueError(f"{host} is not a public address.")
+
+
+def is_exempt(host: str) -> bool:
+    """Whether the operator lists this host, by its name or by its address."""
+    if host.lower().rstrip(".") in {name.lower() for name in settings.GATEWAY_WEBHOOK_HOSTS}:
+        return True
+    address = _literal(host)
+    return address is not None and _is_listed(address)
+
+
+def may_connect(host: str) -> bool:
+    """Whether a connection to this very address may be opened."""
+    address = _literal(host)
+    return address is not None and (is_public(address) or _is_listed(address))
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether the address is of the open internet, and so is every address that it stands for."""
+    if address.is_multicast or address.is_reserved or address.is_unspecified or not address.is_global:
+        return False
+    if isinstance(address, IPv4Address):
+        return True
+    return not address.is_site_local and all(is_public(inner) for inner in _within(address))
+
+
+def _within(address: IPv6Address) -> list[IPv4Address]:
+    """The IPv4 addresses that packets to an IPv6 address may end at. Those behind NAT64 are reserved anyhow."""
+    found = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
+    return [inner for inner in found if inner is not None]
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _is_listed(address: IPv4Address | IPv6Address) -> bool:
+    return any(address in network for network in _networks(tuple(settings.GATEWAY_WEBHOOK_HOSTS)))
+
+
+def _networks(listed: tuple[str, ...]) -> list[IPv4Network | IPv6Network]:
+    """Those entries that are addresses or networks; the others are names."""
+    networks: list[IPv4Network | IPv6Network] = []
+    for entry in listed:
+        try:
+            networks.append(ipaddress.ip_network(entry.strip("[]")))
+        except ValueError:
+            continue
+    return networks
