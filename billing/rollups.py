@@ -229,8 +229,8 @@ def _build(span: Span, hours: Sequence[datetime]) -> None:
 def _forget(span: Span, marks: Sequence[tuple[datetime, int]]) -> None:
     """Let go of the marks that are still what they were. The last statement: who writes a new one waits for the end."""
     with connection.cursor() as cursor:
-        seen = [[hour for hour, _ in marks], [count for _, count in marks]]
-        cursor.execute(_FORGET_MARKS, [*seen, span.organization_id])
+        hours, counts = [hour for hour, _ in marks], [count for _, count in marks]
+        cursor.execute(_FORGET_MARKS, [hours, counts, span.organization_id])
 
 
 def _known_days(organization: Organization, first: date, last: date) -> list[date]:

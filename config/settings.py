@@ -204,6 +204,7 @@ GATEWAY_TOTAL_SECONDS = env.number("GATEWAY_TOTAL_SECONDS", 1800)
 GATEWAY_MAX_UPSTREAM_BYTES = env.integer("GATEWAY_MAX_UPSTREAM_BYTES", 32 * 1024 * 1024)
 GATEWAY_POOL_SIZE = env.integer("GATEWAY_POOL_SIZE", 8)  # Postgres connections of one data-plane process
 GATEWAY_REGISTRY_SECONDS = env.number("GATEWAY_REGISTRY_SECONDS", 5)
+GATEWAY_ORPHAN_SECONDS = env.integer("GATEWAY_ORPHAN_SECONDS", 120)  # silence after which an open request is closed
 GATEWAY_KEY_CACHE_SECONDS = env.number(
     "GATEWAY_KEY_CACHE_SECONDS", 4
 )  # the bound on a revoked key's life, with a margin under 5 s

@@ -47,8 +47,10 @@ def _hold(key: ApiKey, request_id: uuid.UUID, at: datetime, amount: int) -> None
     with connection.cursor() as cursor:
         cursor.execute("SELECT billing_lock(ARRAY[%s::bigint])", [key.organization_id])
         if amount:
-            grant = [key.organization_id, f"test {request_id}", amount]
-            cursor.execute("SELECT billing_enter(%s, 'grant', %s, %s, 'for a test', 'test')", grant)
+            cursor.execute(
+                "SELECT billing_enter(%s, 'grant', %s, %s, 'for a test', 'test')",
+                [key.organization_id, f"test {request_id}", amount],
+            )
             cursor.execute(
                 "UPDATE billing_wallet SET held_nano = held_nano + %s WHERE organization_id = %s",
                 [amount, key.organization_id],

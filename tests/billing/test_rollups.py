@@ -28,7 +28,7 @@ def audit() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(rollups.ROLLUP_AUDIT)
         assert [column.name for column in cursor.description] == ["organization_id", "detail"]
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def test_an_hour_and_its_day_hold_what_their_events_sum_up_to(key: ApiKey) -> None:
@@ -257,7 +257,12 @@ def test_reading_an_hours_events_opens_the_partitions_of_its_own_months_only(key
     with connection.cursor() as cursor:
         for month in ("2026-12-01", "2027-01-01", "2027-02-01"):
             cursor.execute("SELECT billing_make_partition(%s::date)", [month])
-        asked = {"organization": key.organization_id, "start": hour, "end": hour + HOUR, "hours": [hour]}
+        asked: dict[str, Any] = {
+            "organization": key.organization_id,
+            "start": hour,
+            "end": hour + HOUR,
+            "hours": [hour],
+        }
         cursor.execute(f"EXPLAIN {rollups._ROLL_HOURS}", asked)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "billing_usageevent_202701" in plan
