@@ -94,7 +94,8 @@ SELECT day FROM (
   SELECT (hour AT TIME ZONE 'UTC')::date AS day FROM billing_usagehour WHERE organization_id = %(organization)s
   UNION SELECT day FROM billing_usageday WHERE organization_id = %(organization)s
   UNION SELECT (admitted_at AT TIME ZONE 'UTC')::date FROM billing_usageevent
-    WHERE organization_id = %(organization)s) known
+    WHERE organization_id = %(organization)s AND admitted_at >= %(first)s::date::timestamp AT TIME ZONE 'UTC'
+      AND admitted_at < (%(last)s::date + 1)::timestamp AT TIME ZONE 'UTC') known
 WHERE day BETWEEN %(first)s AND %(last)s AND NOT EXISTS (
   SELECT FROM billing_detachedmonth d WHERE day BETWEEN d.month - 1 AND (d.month + interval '1 month')::date)
 ORDER BY day

@@ -4,8 +4,9 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-# What was used before there were roll-ups is due.
+# What was used before there were roll-ups is due. Every event is read for it, which may take a while.
 MARK = """
+SET LOCAL statement_timeout = 0;
 INSERT INTO billing_rollupdue (organization_id, hour)
 SELECT DISTINCT organization_id, date_trunc('hour', admitted_at, 'UTC') FROM billing_usageevent
 ON CONFLICT DO NOTHING
