@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "gateway",
 ]
 MIDDLEWARE = [
+    "gateway.management_api.ManagementMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -148,6 +149,20 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", [])  # addresses or networks whose X-Forwarded-For and X-Request-Id count
+
+# -- the management API -----------------------------------------------------------------------
+# JSON for programs that have a key: no browsable pages, so rest_framework is no application here and has no static
+# files, and no sessions, so there is nothing to forge a request with.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.InGoodStanding"],
+    "DEFAULT_THROTTLE_CLASSES": ["gateway.throttle.KeyThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "EXCEPTION_HANDLER": "gateway.management_api.answer_error",
+}
 
 # -- static files, language, time -------------------------------------------------------------
 STATIC_URL = "static/"
