@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from io import StringIO
 from uuid import UUID
 
+import psycopg
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from accounts.models import ApiKey
 from billing import partitions, rollups
@@ -75,16 +78,25 @@ def test_a_month_with_too_many_rows_stays_in_the_default_partition(
     assert "2031-03 stays in the default partition" in caplog.text
 
 
+@contextmanager
+def _somebody_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A long query of another connection."""
+    monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "50ms")
+    given = connection.get_connection_params()
+    parameters = {name: given[name] for name in ("dbname", "user", "password", "host", "port")}
+    with psycopg.connect(**parameters) as reader:
+        reader.execute("LOCK TABLE billing_usageevent IN ACCESS SHARE MODE")
+        yield
+
+
 @time_machine.travel(MARCH, tick=False)
 def test_a_table_that_is_busy_is_left_for_another_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def busy(*_: object) -> bool:
-        raise OperationalError("canceling statement due to lock timeout")
-
-    monkeypatch.setattr(partitions, "_make_empty", busy)
-    assert partitions.make_ahead() == []
+    with _somebody_reads(monkeypatch):
+        assert partitions.make_ahead() == []
     assert "is made another time" in caplog.text
+    assert len(partitions.make_ahead()) == 4
 
 
 def _detachable(key: ApiKey) -> None:
@@ -136,10 +148,7 @@ def test_a_month_is_written_as_year_and_month() -> None:
         call_command("detach_usage", "March")
 
 
+@time_machine.travel(LATER, tick=False)
 def test_a_busy_table_is_told_to_the_person_who_detaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(_: date) -> str:
-        raise OperationalError("canceling statement due to lock timeout")
-
-    monkeypatch.setattr(partitions, "detach", busy)
-    with pytest.raises(CommandError, match="nothing was changed"):
+    with _somebody_reads(monkeypatch), pytest.raises(CommandError, match="nothing was changed"):
         call_command("detach_usage", "2031-03")

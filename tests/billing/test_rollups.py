@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -212,8 +213,10 @@ def test_the_command_says_what_it_cannot_do(arguments: list[str]) -> None:
         call_command("rebuild_rollups", *arguments)
 
 
-def _deliver(_: int) -> None:
+def _deliver(begin: Barrier) -> None:
     try:
+        connection.ensure_connection()
+        begin.wait(30)
         rollups.roll_up()
     finally:
         connections.close_all()
@@ -230,8 +233,8 @@ def _write(key: ApiKey, hour: int) -> None:
 def test_fifty_deliveries_at_once_have_one_effect(key: ApiKey) -> None:
     for n in range(40):
         settle(key, NOON + n % 4 * HOUR, charged=10, input_tokens=1)
-    with ThreadPoolExecutor(10) as threads:
-        list(threads.map(_deliver, range(50)))
+    with ThreadPoolExecutor(50) as threads:
+        list(threads.map(_deliver, [Barrier(50)] * 50))
     assert UsageDay.objects.aggregate(n=Sum("requests"), c=Sum("charged_nano")) == {"n": 40, "c": 400}
     assert UsageHour.objects.aggregate(n=Sum("requests"))["n"] == 40
     assert audit() == []
@@ -242,7 +245,9 @@ def test_fifty_deliveries_at_once_have_one_effect(key: ApiKey) -> None:
 def test_nothing_is_lost_between_writers_and_roll_ups_that_race(key: ApiKey) -> None:
     settle(key, NOON)
     with ThreadPoolExecutor(10) as threads:
-        work = [threads.submit(_write, key, n) for n in range(40)] + [threads.submit(_deliver, n) for n in range(40)]
+        work = [threads.submit(_write, key, n) for n in range(40)] + [
+            threads.submit(_deliver, Barrier(1)) for _ in range(40)
+        ]
         for one in work:
             one.result()
     assert audit() == []
