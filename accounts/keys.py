@@ -46,6 +46,12 @@ def well_formed(text: str) -> bool:
     return PATTERN.fullmatch(text) is not None and checksum(text[:-6]) == text[-6:]
 
 
+def bearer(header: str) -> str:
+    """The token of an Authorization header, or nothing."""
+    scheme, _, token = header.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def first4(secret: str) -> str:
     return secret[len(PREFIX) : len(PREFIX) + 4]
 

@@ -10,7 +10,7 @@ from accounts.pool import Pool
 
 FLUSH_SECONDS = 60.0
 
-_UPSERT = """
+UPSERT = """
 INSERT INTO accounts_apikeyuse (api_key_id, last_used_at)
 SELECT k.id, v.t FROM unnest(%s::bigint[], %s::float8[]) AS u(id, ago)
 JOIN accounts_apikey k ON k.id = u.id
@@ -42,7 +42,7 @@ class LastUse:
         now = time.monotonic()
         try:
             async with self._pool.connection() as connection:
-                await connection.execute(_UPSERT, [list(seen), [now - at for at in seen.values()]])
+                await connection.execute(UPSERT, [list(seen), [now - at for at in seen.values()]])
         except psycopg.Error:
             self._seen = {**seen, **self._seen}
             raise

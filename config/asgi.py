@@ -1,4 +1,4 @@
-"""The ASGI application: the data plane under /v1, health, and Django for everything else."""
+"""The ASGI application: the data plane under /v1, health, and Django for everything else: pages, management API."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from config import health  # noqa: E402
 from gateway import errors  # noqa: E402
 from gateway.bounds import Receive, Scope, Send  # noqa: E402
 from gateway.edge import DataPlane  # noqa: E402
+from gateway.management_api import PREFIX as MANAGEMENT  # noqa: E402
 
 ELSEWHERE = errors.ApiError(
     404,
@@ -43,7 +44,7 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        is_data = path == "/v1" or path.startswith("/v1/")
+        is_data = path == "/v1" or (path.startswith("/v1/") and not path.startswith(MANAGEMENT))
         if path in health.CHECKS:
             await health.answer(path, send)
         elif is_data and self.serves_data:

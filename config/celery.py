@@ -34,6 +34,10 @@ app.conf.update(
             "schedule": 10.0,
             "options": {"expires": 10},  # after a night without workers one is enough
         },
+        # What is rung so often must not pile up while no worker is there.
+        "roll up usage": {"task": "billing.tasks.roll_up_usage", "schedule": 20.0, "options": {"expires": 20}},
+        "sweep holds": {"task": "billing.tasks.sweep_holds", "schedule": 15.0, "options": {"expires": 15}},
+        "make partitions": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour="3", minute="20")},
     },
 )
 app.autodiscover_tasks()

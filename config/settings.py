@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "gateway",
 ]
 MIDDLEWARE = [
+    "gateway.management_api.ManagementMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -149,6 +150,20 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", [])  # addresses or networks whose X-Forwarded-For and X-Request-Id count
 
+# -- the management API -----------------------------------------------------------------------
+# JSON for programs that have a key: no browsable pages, so rest_framework is no application here and has no static
+# files, and no sessions, so there is nothing to forge a request with.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.InGoodStanding"],
+    "DEFAULT_THROTTLE_CLASSES": ["gateway.throttle.KeyThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "EXCEPTION_HANDLER": "gateway.management_api.answer_error",
+}
+
 # -- static files, language, time -------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -210,6 +225,7 @@ GATEWAY_HEARTBEAT_SECONDS = env.number("GATEWAY_HEARTBEAT_SECONDS", 2)  # what a
 GATEWAY_OUTPUT_FLOOR_TOKENS = env.integer("GATEWAY_OUTPUT_FLOOR_TOKENS", 256)  # less than that is not worth a call
 GATEWAY_MAX_OUTPUT_TOKENS = env.integer("GATEWAY_MAX_OUTPUT_TOKENS", 8192)  # of models that state no limit of their own
 GATEWAY_REGISTRY_SECONDS = env.number("GATEWAY_REGISTRY_SECONDS", 5)
+GATEWAY_ORPHAN_SECONDS = env.integer("GATEWAY_ORPHAN_SECONDS", 120)  # silence after which an open request is closed
 GATEWAY_KEY_CACHE_SECONDS = env.number(
     "GATEWAY_KEY_CACHE_SECONDS", 4
 )  # the bound on a revoked key's life, with a margin under 5 s

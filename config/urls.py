@@ -1,10 +1,14 @@
-"""The control plane's pages, and the data plane's routes under /v1."""
+"""The control plane's pages and its management API, and the data plane's routes under /v1."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from gateway.management_api import UnknownUrl
+
 urlpatterns = [
+    path("v1/organization/", include("billing.api_urls")),
+    re_path("^v1/organization/", UnknownUrl.as_view()),
     path("", include("gateway.urls")),
     path("", include("gateway.pages_urls")),
     path("", include("accounts.urls")),

@@ -17,9 +17,8 @@ WRONG = "Invalid API key. Check that it is copied whole, and that it was not rev
 
 def bearer(header: str | None) -> str:
     """The token of an Authorization header. Raises `ApiError` (401)."""
-    scheme, _, token = (header or "").strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    token = keys.bearer(header or "")
+    if not token:
         raise errors.unauthorized(MISSING)
     return token
 
@@ -32,11 +31,7 @@ async def authenticate(header: str | None, directory: Directory) -> Principal:
     try:
         principal = await directory.find(keys.digests(secret))
     except (psycopg.Error, OSError) as error:
-        raise errors.unavailable(
-            "Your key cannot be checked right now. Try again in a few seconds.",
-            code="authentication_unavailable",
-            hint=f"the key directory did not answer: {type(error).__name__}",
-        ) from error
+        raise unchecked(f"the key directory did not answer: {type(error).__name__}") from error
     if principal is None or principal.revoked or principal.expired:
         raise errors.unauthorized(WRONG)
     return principal
@@ -45,10 +40,23 @@ async def authenticate(header: str | None, directory: Directory) -> Principal:
 def check_standing(principal: Principal) -> None:
     """Raises `ApiError` (403) for a key that is right but whose organisation may not call."""
     if principal.suspended:
-        raise errors.ApiError(
-            403,
-            "This organisation is suspended. Ask its owner to get in touch with us.",
-            type="permission_error",
-            code="organization_suspended",
-            headers={"x-should-retry": "false"},
-        )
+        raise suspended()
+
+
+def suspended() -> errors.ApiError:
+    return errors.ApiError(
+        403,
+        "This organisation is suspended. Ask its owner to get in touch with us.",
+        type="permission_error",
+        code="organization_suspended",
+        headers={"x-should-retry": "false"},
+    )
+
+
+def unchecked(hint: str) -> errors.ApiError:
+    """We do not know whose key it is: our fault, so never a 401."""
+    return errors.unavailable(
+        "Your key cannot be checked right now. Try again in a few seconds.",
+        code="authentication_unavailable",
+        hint=hint,
+    )

@@ -15,7 +15,7 @@ from gateway.markdown import Renderer
 
 # What people look for first comes first; pages that are not named here follow by name.
 ORDER = (
-    "index", "quickstart", "models", "sandbox", "errors", "limits", "keys", "webhooks", "providers", "credit",
+    "index", "quickstart", "models", "sandbox", "errors", "limits", "billing", "keys", "usage-api", "webhooks", "providers", "credit",
     "registry", "settings",
 )  # fmt: skip
 

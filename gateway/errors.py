@@ -60,6 +60,16 @@ def unauthorized(message: str) -> ApiError:
     return ApiError(401, message, type=INVALID, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
 
 
+def rate_limited(limit: int, retry_after: int) -> ApiError:
+    return ApiError(
+        429,
+        f"Rate limit reached: this key may make {limit} requests in any 60 seconds. Try again in {retry_after} s.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers={"retry-after": str(retry_after)},
+    )
+
+
 def model_not_found(message: str) -> ApiError:
     return ApiError(404, message, type=INVALID, code="model_not_found", param="model")
 

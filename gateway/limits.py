@@ -79,6 +79,11 @@ class Verdict:
         return headers
 
 
+def log_of(api_key_id: int) -> str:
+    """The name under which Valkey has the log of a key."""
+    return f"rpm:{{{api_key_id}}}"
+
+
 class Limiter:
     """One for an event loop."""
 
@@ -137,7 +142,7 @@ class Limiter:
             self._sha = await self._valkey.script_load(SCRIPT)
         pipeline = self._valkey.pipeline(transaction=False)
         for api_key_id, limit, _ in items:
-            pipeline.evalsha(self._sha, 1, f"rpm:{{{api_key_id}}}", str(limit), str(WINDOW_MS))
+            pipeline.evalsha(self._sha, 1, log_of(api_key_id), str(limit), str(WINDOW_MS))
         return await pipeline.execute()
 
 

@@ -20,6 +20,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from gateway import management_api
+
 ROOT = Path(settings.BASE_DIR)
 DOCKER = ROOT / "docker"
 APPS = ("config", "accounts", "billing", "gateway")
@@ -256,6 +258,11 @@ def test_the_api_is_proxied_without_buffering_for_as_long_as_an_answer_may_take(
     (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", api)
     assert int(seconds) > settings.GATEWAY_TOTAL_SECONDS
     assert "set $web web:8000;" in configuration.split("location / {")[1]
+
+
+def test_the_management_api_is_proxied_to_the_control_plane() -> None:
+    configuration = (DOCKER / "proxy.conf").read_text(encoding="utf-8")
+    assert "set $web web:8000;" in configuration.split(f"location {management_api.PREFIX} {{")[1].split("}")[0]
 
 
 def test_the_documented_commands_make_every_secret_and_they_are_accepted(

@@ -3,18 +3,22 @@
 from billing.models.budgets import Budget, BudgetPeriod
 from billing.models.outbox import OutboxMessage, RollupDue
 from billing.models.prices import Price, PriceList
+from billing.models.rollups import DetachedMonth, UsageDay, UsageHour
 from billing.models.usage import UsageEvent
 from billing.models.wallets import Hold, Transfer, Wallet
 
 __all__ = [
     "Budget",
     "BudgetPeriod",
+    "DetachedMonth",
     "Hold",
     "OutboxMessage",
     "Price",
     "PriceList",
     "RollupDue",
     "Transfer",
+    "UsageDay",
     "UsageEvent",
+    "UsageHour",
     "Wallet",
 ]
