@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "indexes": [models.Index(fields=["starts_at"], name="block_by_hour")],
                 "constraints": [
                     models.UniqueConstraint(models.F("organization"), models.F("number"), name="block_number_unique")
                 ],

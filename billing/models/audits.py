@@ -79,6 +79,7 @@ class Block(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint("organization", "number", name="block_number_unique")]
+        indexes = [models.Index(fields=["starts_at"], name="block_by_hour")]  # the blocks that a quick audit looks at
 
     def __str__(self) -> str:
         return f"{self.organization}, block {self.number}: ${money.dollars(self.closing_nano)}"
