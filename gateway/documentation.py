@@ -14,7 +14,19 @@ from django.utils.safestring import SafeString
 from gateway.markdown import Renderer
 
 # What people look for first comes first; pages that are not named here follow by name.
-ORDER = ("index", "quickstart", "models", "sandbox", "errors", "limits", "keys", "providers", "registry", "settings")
+ORDER = (
+    "index",
+    "quickstart",
+    "models",
+    "sandbox",
+    "errors",
+    "limits",
+    "keys",
+    "providers",
+    "registry",
+    "ledger",
+    "settings",
+)
 
 
 @dataclass(frozen=True, slots=True)
