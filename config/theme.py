@@ -23,6 +23,9 @@ GROUPS = {
     "Money and usage": [
         ("Prices", "billing", "price", "sell"),
         ("Usage", "billing", "usageevent", "query_stats"),
+        ("Audits", "billing", "auditrun", "fact_check"),
+        ("Sealed blocks", "billing", "block", "link"),
+        ("Statements", "billing", "statement", "receipt_long"),
     ],
     "Access": [
         ("People", "accounts", "user", "person"),

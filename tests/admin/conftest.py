@@ -9,8 +9,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import ApiKey, ApiKeyUse, Membership, User
+from billing.models import Block
 from gateway import credentials
-from tests.admin.pages import STORED, UPSTREAM, make_usage
+from tests.admin.pages import STORED, UPSTREAM, make_audit, make_statement, make_usage
 from tests.factories import make_model, make_price, make_provider, make_route, make_user
 
 
@@ -35,6 +36,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
     """One row, at least, behind every page."""
     ApiKeyUse.objects.create(api_key=key, last_used_at=timezone.now())
     provider = make_provider("openai", api_key_env="OPENAI_API_KEY", credential=credentials.encrypt("openai", STORED))
+    statement = make_statement(key.organization)
     model = make_model("small", successor=make_model("next"))
     return {
         "accounts/user": bob,
@@ -47,4 +49,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         "gateway/route": make_route(model, provider),
         "billing/price": make_price("small", tiers=[{"above": 200000, "input": "2"}]),
         "billing/usageevent": make_usage(key),
+        "billing/auditrun": make_audit(),
+        "billing/block": Block.objects.latest("number"),
+        "billing/statement": statement,
     }
