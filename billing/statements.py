@@ -1,126 +1,100 @@
-"""What a member of an organisation is shown of its money: balance, budgets, and the ledger page by page."""
+"""An organisation's month as a signed file, which anybody can check with nothing but our public keys."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import json
+import logging
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.apps import apps
-from django.db.models import Sum
+from django.utils import timezone
 
 from accounts.models import Organization
-from billing import coverage, periods
-from billing.models import Budget, BudgetPeriod, Transfer, UsageEvent
+from billing import canonical, sealing, signing, verification
+from billing.models import Block, Statement
 
-PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetLine:
-    """A budget in the period that runs."""
-
-    budget: Budget
-    covers: str
-    spent_nano: int
-    held_nano: int
-    resets_at: datetime | None
-
-    @property
-    def left_nano(self) -> int:
-        return max(self.budget.limit_nano - self.spent_nano - self.held_nano, 0)
-
-    @property
-    def spent_share(self) -> float:
-        """Of 100, for the bar."""
-        return self._share(self.spent_nano)
-
-    @property
-    def held_share(self) -> float:
-        return min(self._share(self.held_nano), 100 - self.spent_share)
-
-    @property
-    def per_cent(self) -> str:
-        """Of the limit, rounded down: 99 is not yet all of it."""
-        limit = self.budget.limit_nano
-        return str(self.spent_nano * 100 // limit) if limit else "100"
-
-    @property
-    def state(self) -> str:
-        """How the bar is coloured; words beside it say the same."""
-        if self.spent_nano >= self.budget.limit_nano:
-            return "over"
-        return "near" if self.spent_nano * 100 >= self.budget.limit_nano * 80 else "within"
-
-    def _share(self, nano: int) -> float:
-        limit = self.budget.limit_nano
-        return round(min(nano * 100 / limit, 100), 2) if limit else 100.0 if nano else 0.0
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """A page of the ledger, newest first."""
-
-    rows: list[Transfer]
-    older: int | None
+class StatementError(Exception):
+    """There is no such statement to be made; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """The newest check that the ledger adds up."""
-
-    ended_at: datetime
-    differences: int
-
-
-def budgets(organization: Organization, at: datetime) -> list[BudgetLine]:
-    found = list(Budget.objects.of(organization).filter(enabled=True))
-    starts = {budget.pk: periods.start(budget.period, at) for budget in found}
-    running = {
-        (period.budget_id, period.starts_at): period
-        for period in BudgetPeriod.objects.of(organization).filter(starts_at__in=set(starts.values()))
-    }
-    covers = coverage.names(found)
-    return [
-        _line(budget, covers[budget.pk], starts[budget.pk], running.get((budget.pk, starts[budget.pk])))
-        for budget in found
-    ]
-
-
-def entries(organization: Organization, before: int | None) -> Entries:
-    rows = Transfer.objects.of(organization).order_by("-id")
-    if before is not None:
-        rows = rows.filter(id__lt=before)
-    page = list(rows[: PAGE + 1])
-    return Entries(page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None)
-
-
-def spent_this_month(organization: Organization, at: datetime) -> int:
-    since = periods.start(Budget.Period.MONTH, at)
-    events = UsageEvent.objects.of(organization).filter(admitted_at__gte=since)
-    return events.aggregate(sum=Sum("charged_nano"))["sum"] or 0
-
-
-def newest_audit() -> Audit | None:
-    """None as long as nobody has checked, or nothing is there that checks."""
-    name = "AuditRun"
-    try:
-        runs: Any = apps.get_model("billing", name)
-    except LookupError:
-        return None
-    run = runs.objects.exclude(ended_at=None).order_by("-ended_at").first()
-    return Audit(run.ended_at, _count(run.differences) + _count(run.violations)) if run else None
-
-
-def _count(found: Any) -> int:
-    return found if isinstance(found, int) else len(found or ())
-
-
-def _line(budget: Budget, covers: str, starts_at: datetime, period: BudgetPeriod | None) -> BudgetLine:
-    return BudgetLine(
-        budget=budget,
-        covers=covers,
-        spent_nano=period.spent_nano if period else 0,
-        held_nano=period.held_nano if period else 0,
-        resets_at=periods.end(budget.period, starts_at),
+def make_last_month() -> int:
+    """Statements of the month before this one, for all who have entries. Answers how many were made. Safe to repeat."""
+    if not signing.is_configured():
+        log.warning("no statements are made: SIGNING_KEYS is not set")
+        return 0
+    month = (timezone.now().date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    sealing.seal_all()
+    sealed = Block.objects.filter(starts_at__lt=_end(month)).values("organization")
+    due = Organization.objects.filter(pk__in=sealed).exclude(
+        pk__in=Statement.objects.filter(month=month).values("organization")
     )
+    return sum(_made(organization, month) for organization in due.order_by("pk"))
+
+
+def make(organization: Organization, month: date) -> Statement:
+    """The statement of the month that begins on `month`: the one that was made, or a new one. What cannot be verified
+    is not signed: then it raises `verification.UnsoundError`, and the audit knows more."""
+    kept: Statement | None = Statement.objects.of(organization).filter(month=month).first()
+    if kept is not None:
+        return kept
+    if _end(month) > timezone.now():
+        raise StatementError(f"{month:%Y-%m} is not over: its statement can be made from {_end(month):%Y-%m-%d} on.")
+    sealing.seal(organization.pk)
+    document = _document(organization, month)
+    encoded = canonical.encode(document)
+    key_id, signature = signing.sign(encoded)
+    verification.verify({"document": document, "key_id": key_id, "signature": signature}, signing.public_keys())
+    made, _ = Statement.objects.get_or_create(
+        organization=organization,
+        month=month,
+        defaults={"document": encoded.decode(), "signature": signature, "key_id": key_id},
+    )
+    return made
+
+
+def contents(statement: Statement) -> dict[str, Any]:
+    """What the file holds."""
+    return {
+        "document": json.loads(statement.document),
+        "key_id": statement.key_id,
+        "signature": statement.signature,
+    }
+
+
+def _made(organization: Organization, month: date) -> bool:
+    try:
+        make(organization, month)
+    except verification.UnsoundError as error:
+        log.error("the statement of %s was not made: %s", organization.slug, error)
+        return False
+    return True
+
+
+def _document(organization: Organization, month: date) -> dict[str, Any]:
+    chain = Block.objects.of(organization).order_by("number")
+    blocks = list(chain.filter(starts_at__gte=_start(month), starts_at__lt=_end(month)))
+    before = chain.filter(starts_at__lt=_start(month)).last()
+    opening = before.closing_nano if before else 0
+    entries = [sealing.leaf(entry) for block in blocks for entry in sealing.entries_of(block)]
+    return {
+        "format": verification.FORMAT,
+        "organization": {"id": organization.pk, "slug": organization.slug, "name": organization.name},
+        "month": f"{month:%Y-%m}",
+        "opening_nano": str(opening),
+        "closing_nano": str(blocks[-1].closing_nano if blocks else opening),
+        "previous_hash": before.hash if before else sealing.FIRST,
+        "totals": verification.totals(entries),
+        "blocks": [{**sealing.header(block), "hash": block.hash} for block in blocks],
+        "entries": entries,
+    }
+
+
+def _start(month: date) -> datetime:
+    return datetime(month.year, month.month, 1, tzinfo=UTC)
+
+
+def _end(month: date) -> datetime:
+    return (_start(month) + timedelta(days=32)).replace(day=1)

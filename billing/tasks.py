@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
-from billing import partitions, rollups
+from billing import audit, partitions, rollups, sealing, statements
 
 AT_ONCE = 500
 
@@ -26,6 +26,24 @@ def sweep_holds() -> None:
     """Close the requests whose process is gone, some at a time, so that no lock is held for long."""
     while _sweep() == AT_ONCE:
         pass
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=5, max_retries=5)
+def audit_ledger(*, full: bool = False) -> None:
+    """The recent hours every few minutes; everything once a day. Again, should a wallet be too busy to be halted."""
+    kept, violations = audit.run(full=full)
+    audit.act(kept, violations)
+
+
+@shared_task
+def seal_ledger() -> None:
+    sealing.seal_all()
+
+
+@shared_task
+def make_statements() -> None:
+    """Last month's, of everybody who has none yet."""
+    statements.make_last_month()
 
 
 def _sweep() -> int:

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Organization
-from billing import statements, wallets
+from billing import overview, wallets
 from billing.money import MOST_NANO
 
 
@@ -35,11 +35,11 @@ def organization(request: HttpRequest, slug: str) -> HttpResponse:
     page = {
         "organization": found,
         "wallet": wallets.of(found),
-        "spent_nano": statements.spent_this_month(found, now),
-        "budgets": statements.budgets(found, now),
-        "entries": statements.entries(found, before),
+        "spent_nano": overview.spent_this_month(found, now),
+        "budgets": overview.budgets(found, now),
+        "entries": overview.entries(found, before),
         "before": before,
-        "audit": statements.newest_audit(),
+        "audit": overview.newest_audit(found),
         "now": now,
         "several": Organization.objects.visible_to(request.user).count() > 1,
     }

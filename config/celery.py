@@ -37,6 +37,17 @@ app.conf.update(
         # What is rung so often must not pile up while no worker is there.
         "roll up usage": {"task": "billing.tasks.roll_up_usage", "schedule": 20.0, "options": {"expires": 20}},
         "sweep holds": {"task": "billing.tasks.sweep_holds", "schedule": 15.0, "options": {"expires": 15}},
+        "audit the ledger": {"task": "billing.tasks.audit_ledger", "schedule": 300.0, "options": {"expires": 300}},
+        "audit all of the ledger": {
+            "task": "billing.tasks.audit_ledger",
+            "schedule": crontab(hour="3", minute="0"),
+            "kwargs": {"full": True},
+        },
+        "seal the ledger": {"task": "billing.tasks.seal_ledger", "schedule": crontab(minute="5")},
+        "make statements": {
+            "task": "billing.tasks.make_statements",
+            "schedule": crontab(day_of_month="1-3", hour="1", minute="20"),
+        },
         "make partitions": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour="3", minute="20")},
     },
 )

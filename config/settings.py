@@ -24,7 +24,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # -- secrets of our own -----------------------------------------------------------------------
-# Both are lists, newest first, so that they can be rotated: "version:secret,version:secret".
+# All are lists, newest first, so that they can be rotated: "version:secret,version:secret".
 KEY_PEPPER = env.required(
     "KEY_PEPPER",
     "Give 1:SECRET, with at least 32 random characters. Keys issued under it stop working when it is lost.",
@@ -32,6 +32,7 @@ KEY_PEPPER = env.required(
 CREDENTIAL_KEYS = env.required(
     "CREDENTIAL_KEYS", "Give 1:KEY, where KEY comes from cryptography.fernet.Fernet.generate_key()."
 )
+SIGNING_KEYS = env.text("SIGNING_KEYS")  # seeds of Ed25519 keys; without one no statements are made
 PROVIDER_SECRET = env.read  # the registry names the variables, so they cannot be listed here
 
 # -- applications -----------------------------------------------------------------------------

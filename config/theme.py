@@ -28,6 +28,9 @@ GROUPS = {
         ("Price lists", "billing", "pricelist", "request_quote"),
         ("Usage", "billing", "usageevent", "query_stats"),
         ("Holds", "billing", "hold", "hourglass_top"),
+        ("Audits", "billing", "auditrun", "fact_check"),
+        ("Sealed blocks", "billing", "block", "link"),
+        ("Statements", "billing", "statement", "receipt_long"),
     ],
     "Telling": [
         ("Webhooks", "gateway", "webhook", "webhook"),

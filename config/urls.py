@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from billing.views import signing_keys
 from gateway.management_api import UnknownUrl
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("", include("gateway.pages_urls")),
     path("", include("accounts.urls")),
     path("billing/", include("billing.urls")),
+    path(".well-known/2389-keys.json", signing_keys, name="signing-keys"),
     # One way in: the sign-in page counts attempts, the admin's own does not.
     path("admin/login/", RedirectView.as_view(pattern_name="accounts:sign-in", query_string=True)),
     path("admin/", admin.site.urls),

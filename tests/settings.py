@@ -16,6 +16,7 @@ for _name in ("DATABASE_URL", "REDIS_URL"):
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" * 4)
 os.environ.setdefault("KEY_PEPPER", "1:" + "pepper-for-tests" * 2)
 os.environ.setdefault("CREDENTIAL_KEYS", "1:" + base64.urlsafe_b64encode(b"t" * 32).decode())
+os.environ.setdefault("SIGNING_KEYS", "1:" + base64.b64encode(b"s" * 32).decode())
 
 
 def _own_database(url: str, worker: str) -> str:

@@ -297,6 +297,8 @@ from accounts import keys
 from gateway import credentials
 assert keys.peppers()[0][0] == 1
 assert credentials.decrypt("x", credentials.encrypt("x", "secret")) == "secret"
+from billing import signing
+assert signing.is_configured()
 assert settings.DATABASES["default"]["HOST"] == "postgres"
 assert len(settings.SECRET_KEY) >= 50
 """

@@ -1,5 +1,6 @@
 """Staff's pages for money and usage. What happened is never edited or deleted; what is agreed on may change."""
 
+from billing.admin.audits import AuditRunAdmin, BlockAdmin, StatementAdmin
 from billing.admin.budgets import BudgetAdmin
 from billing.admin.holds import HoldAdmin
 from billing.admin.outbox import OutboxMessageAdmin
@@ -9,11 +10,14 @@ from billing.admin.usage import UsageEventAdmin
 from billing.admin.wallets import WalletAdmin
 
 __all__ = [
+    "AuditRunAdmin",
+    "BlockAdmin",
     "BudgetAdmin",
     "HoldAdmin",
     "OutboxMessageAdmin",
     "PriceAdmin",
     "PriceListAdmin",
+    "StatementAdmin",
     "TransferAdmin",
     "UsageEventAdmin",
     "WalletAdmin",

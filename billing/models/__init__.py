@@ -1,5 +1,6 @@
 """What requests used, what they cost, and the money that pays for them: a module a subject."""
 
+from billing.models.audits import AuditRun, Block, Statement
 from billing.models.budgets import Budget, BudgetPeriod
 from billing.models.outbox import OutboxMessage, RollupDue
 from billing.models.prices import Price, PriceList
@@ -8,6 +9,8 @@ from billing.models.usage import UsageEvent
 from billing.models.wallets import Hold, Transfer, Wallet
 
 __all__ = [
+    "AuditRun",
+    "Block",
     "Budget",
     "BudgetPeriod",
     "DetachedMonth",
@@ -16,6 +19,7 @@ __all__ = [
     "Price",
     "PriceList",
     "RollupDue",
+    "Statement",
     "Transfer",
     "UsageDay",
     "UsageEvent",

@@ -91,6 +91,7 @@ def settings_of_tests(servers: Servers, environment: Environment) -> dict[str, s
         "SECRET_KEY": secrets.token_urlsafe(50),
         "KEY_PEPPER": f"1:{secrets.token_urlsafe(32)}",
         "CREDENTIAL_KEYS": f"1:{urlsafe_b64encode(secrets.token_bytes(32)).decode()}",
+        "SIGNING_KEYS": f"1:{urlsafe_b64encode(secrets.token_bytes(32)).decode()}",
     }
     return {**environment, **secret, **servers.settings(), **_python()}
 

@@ -99,6 +99,8 @@ class State:
                 "postgres": secrets.token_urlsafe(24),
                 "valkey": secrets.token_urlsafe(24),
             }
+        if "SIGNING_KEYS" not in known:  # checkouts made before there were statements have none
+            known = {**known, "SIGNING_KEYS": f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"}
             self._write("secrets.json", known)
         return known
 

@@ -12,10 +12,10 @@ from pytest_django import Settings
 
 from accounts.models import ApiKey, ApiKeyUse, Membership, User
 from billing import wallets
-from billing.models import Hold, Transfer, Wallet
+from billing.models import Block, Hold, Transfer, Wallet
 from gateway import credentials
 from gateway.models import Webhook
-from tests.admin.pages import STORED, UPSTREAM, make_usage
+from tests.admin.pages import STORED, UPSTREAM, make_audit, make_statement, make_usage
 from tests.billing.receiver import make_alert, make_budget
 from tests.factories import make_model, make_price, make_price_list, make_provider, make_route, make_user
 
@@ -46,6 +46,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
     webhook = Webhook(organization=key.organization, url="https://example.com/hooks")
     webhook.renew_secret()
     webhook.save()
+    statement = make_statement(key.organization)
     model = make_model("small", successor=make_model("next"))
     return {
         "accounts/user": bob,
@@ -72,4 +73,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         ),
         "billing/outboxmessage": make_alert(budget),
         "gateway/webhook": webhook,
+        "billing/auditrun": make_audit(),
+        "billing/block": Block.objects.latest("number"),
+        "billing/statement": statement,
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db.models import Model as Row
 from django.test import Client
 
-from accounts.models import ApiKey
-from billing.models import UsageEvent
+from accounts.models import ApiKey, Organization
+from billing import statements
+from billing.models import AuditRun, Statement, UsageEvent
+from tests.billing.moves import ask, enter_at
 
 UPSTREAM = "sk-upstream-secret-0123456789"
 STORED = "sk-stored-secret-9876543210"
@@ -20,6 +22,7 @@ EDITABLE = [
     "billing/budget",
 ]  # fmt: skip
 READ_ONLY = ["billing/usageevent", "billing/transfer", "billing/hold", "billing/outboxmessage"]
+READ_ONLY += ["billing/auditrun", "billing/block", "billing/statement"]
 PAGES = [*EDITABLE, *READ_ONLY, "billing/wallet"]
 NEVER_DELETED = [
     "accounts/user", "accounts/organization", "accounts/apikey", "billing/price", "billing/pricelist",
@@ -59,3 +62,17 @@ def make_usage(key: ApiKey, **fields: Any) -> UsageEvent:
         "duration_ms": 56,
     }
     return UsageEvent.objects.create(organization=key.organization, api_key=key, **{**known, **fields})
+
+
+def make_audit(*details: str) -> AuditRun:
+    """An audit that found these."""
+    violations = [{"check": "wallet_held", "organization_id": 7, "detail": detail} for detail in details]
+    known = {"full": True, "started_at": datetime.now(UTC), "checks": 17, "differences": len(details)}
+    return AuditRun.objects.create(violations=violations, **known)
+
+
+def make_statement(organization: Organization) -> Statement:
+    """March, and the block that it is about."""
+    ask("SELECT count(*) FROM billing_lock(ARRAY[%s::bigint])", organization.pk)
+    enter_at(organization, datetime(2026, 3, 2, 9, tzinfo=UTC))
+    return statements.make(organization, date(2026, 3, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -81,6 +82,16 @@ def test_secrets_are_made_once_and_only_the_owner_reads_them(state: State) -> No
     assert made["KEY_PEPPER"].startswith("1:")
     assert len(made["SECRET_KEY"]) >= 50
     assert stat.S_IMODE((state.folder / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_checkout_without_a_signing_key_gets_one_and_keeps_the_rest(state: State) -> None:
+    made = state.secrets()
+    before = {name: text for name, text in made.items() if name != "SIGNING_KEYS"}
+    (state.folder / "secrets.json").write_text(json.dumps(before))
+    again = state.secrets()
+    assert len(base64.b64decode(again["SIGNING_KEYS"].removeprefix("1:"))) == 32
+    assert {**again, "SIGNING_KEYS": made["SIGNING_KEYS"]} == made
+    assert state.secrets() == again
 
 
 def test_a_damaged_file_is_named_and_not_overwritten(state: State) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from config.stack.state import ROOT
 
-OURS = {"SECRET_KEY", "KEY_PEPPER", "CREDENTIAL_KEYS", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL"}
+OURS = {"SECRET_KEY", "KEY_PEPPER", "CREDENTIAL_KEYS", "SIGNING_KEYS", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL"}
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole-stack")]
 
 
