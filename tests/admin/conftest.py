@@ -41,12 +41,12 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
     """One row, at least, behind every page."""
     ApiKeyUse.objects.create(api_key=key, last_used_at=timezone.now())
     provider = make_provider("openai", api_key_env="OPENAI_API_KEY", credential=credentials.encrypt("openai", STORED))
+    statement = make_statement(key.organization)
     entry, _ = wallets.enter(key.organization, "grant", "welcome", 12_500_000_000, "", "root")
     budget = make_budget(key.organization)
     webhook = Webhook(organization=key.organization, url="https://example.com/hooks")
     webhook.renew_secret()
     webhook.save()
-    statement = make_statement(key.organization)
     model = make_model("small", successor=make_model("next"))
     return {
         "accounts/user": bob,

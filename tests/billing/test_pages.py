@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -14,7 +15,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey, Membership, Organization, User
-from billing import overview, periods, wallets
+from billing import overview, periods, rollups, wallets
 from billing.models import AuditRun, Budget, BudgetPeriod, UsageEvent, Wallet
 from billing.templatetags import amounts
 from tests.billing.receiver import make_budget
@@ -42,8 +43,9 @@ def make_period(budget: Budget, *, spent: int, held: int = 0) -> None:
 
 
 def make_charge(key: ApiKey, nano: int, at: datetime) -> None:
+    moment = int(at.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62 | secrets.randbits(62)  # a UUID version 7
     UsageEvent.objects.create(
-        request_id=uuid.uuid4(), organization=key.organization, api_key=key, model_requested="m", stream=False,
+        request_id=uuid.UUID(int=moment), organization=key.organization, api_key=key, model_requested="m", stream=False,
         status=200, held_nano=nano, charged_nano=nano, admitted_at=at, started_at=at, ended_at=at, duration_ms=1,
     )  # fmt: skip
 
@@ -128,6 +130,7 @@ def test_the_balance_says_what_is_held_and_what_this_month_cost(
     Wallet.objects.update(held_nano=3_000_000_001, overdraft_nano=10**9)
     make_charge(key, 1_230_000_000, datetime(2026, 11, 1, tzinfo=UTC))
     make_charge(key, 9_000_000_000, datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
+    rollups.rebuild(organization, date(2026, 10, 31), date(2026, 11, 1))
     page = text(member)
     assert "Available $7.99 Balance $10.00, and an overdraft of $1.00" in words(page)
     assert 'title="$7.999999999"' in page
