@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from accounts.models import Organization
-from billing import sealing
+from billing import recompute, sealing
 from billing.invariants import INVARIANTS, Invariant
 from billing.models import AuditRun, OutboxMessage, Wallet
 
@@ -21,6 +21,8 @@ RECENT = timedelta(hours=2)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT = 100
 SEALS = "sealed_blocks"
+CHARGES = "charge_recomputed"
+QUICK_SAMPLE, FULL_SAMPLE = 1_000, 50_000  # how many of the newest charges are computed again
 ONLY_TOLD = {invariant.name for invariant in INVARIANTS if not invariant.halts}
 
 
@@ -66,7 +68,9 @@ def look(*, full: bool, organization_id: int | None) -> tuple[int, list[Violatio
         found = [violation for invariant in chosen for violation in _ask(cursor, invariant, parameters)]
         altered = sealing.altered(organization_id, since)
         found += [Violation(SEALS, pk, detail) for pk, detail in altered]
-    return len(chosen) + 1, found
+        mischarged = recompute.differing(organization_id, since, FULL_SAMPLE if full else QUICK_SAMPLE)
+        found += [Violation(CHARGES, pk, detail) for pk, detail in mischarged]
+    return len(chosen) + 2, found
 
 
 def _is_there(cursor: CursorWrapper, invariant: Invariant) -> bool:

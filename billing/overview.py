@@ -9,9 +9,10 @@ from django.db.models import Sum
 
 from accounts.models import Organization
 from billing import coverage, periods
-from billing.models import AuditRun, Budget, BudgetPeriod, Transfer, UsageDay
+from billing.models import AuditRun, Budget, BudgetPeriod, Statement, Transfer, UsageDay
 
 PAGE = 50
+MONTHS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ def entries(organization: Organization, before: int | None) -> Entries:
         rows = rows.filter(id__lt=before)
     page = list(rows[: PAGE + 1])
     return Entries(page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None)
+
+
+def statements(organization: Organization) -> list[Statement]:
+    """The months that were signed, newest first."""
+    return list(Statement.objects.of(organization).defer("document").order_by("-month")[:MONTHS])
 
 
 def spent_this_month(organization: Organization, at: datetime) -> int:

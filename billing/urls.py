@@ -1,11 +1,29 @@
 """The pages about money."""
 
-from django.urls import path
+from datetime import date, datetime
+
+from django.urls import path, register_converter
 
 from billing import views_pages
+
+
+class Month:
+    """`2026-11`, as its first day."""
+
+    regex = "[0-9]{4}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        return datetime.strptime(value, "%Y-%m").date()  # noqa: DTZ007 - a month has no time zone
+
+    def to_url(self, value: date) -> str:
+        return f"{value:%Y-%m}"
+
+
+register_converter(Month, "month")
 
 app_name = "billing"
 urlpatterns = [
     path("", views_pages.home, name="home"),
     path("<slug:slug>/", views_pages.organization, name="organization"),
+    path("<slug:slug>/statements/<month:month>.json", views_pages.statement, name="statement"),
 ]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 REGISTRY = Path("gateway") / "registry.toml"
 SELF_CHECK = "--self-check"
+DEMO_DOLLARS = "100"  # so that a provider's key is all that its models need
 
 
 def main() -> None:
@@ -41,6 +42,8 @@ def _prepare(*, self_check: bool) -> None:
         print(json.dumps({"key": _key_for_a_moment()}))
     else:
         call_command("seed_demo")
+        with Path(os.devnull).open("w", encoding="utf-8") as silence:
+            call_command("grant_credit", "demo", DEMO_DOLLARS, ref="first start", stdout=silence)
 
 
 def _migrations_are_waiting() -> bool:

@@ -15,9 +15,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey, Membership, Organization, User
-from billing import overview, periods, rollups, wallets
+from billing import overview, periods, rollups, signing, verification, wallets
 from billing.models import AuditRun, Budget, BudgetPeriod, UsageEvent, Wallet
 from billing.templatetags import amounts
+from tests.admin.pages import make_statement
 from tests.billing.receiver import make_budget
 from tests.factories import make_organization, make_user
 
@@ -273,3 +274,18 @@ def test_a_period_is_the_one_that_runs(organization: Organization) -> None:
         starts_at=periods.start("day", timezone.now()) - timedelta(days=1),
     )  # fmt: skip
     assert [line.spent_nano for line in overview.budgets(organization, timezone.now())] == [0]
+
+
+def test_a_member_takes_a_statement_along_and_a_stranger_does_not(
+    member: Client, organization: Organization, charlie: User
+) -> None:
+    make_statement(organization)
+    path = "/billing/acme/statements/2026-03.json"
+    assert f'href="{path}"' in text(member)
+    answer = member.get(path)
+    assert answer["content-disposition"] == 'attachment; filename="acme-2026-03.json"'
+    verification.verify(answer.json(), signing.public_keys())
+    assert member.get("/billing/acme/statements/2026-04.json").status_code == 404
+    assert member.get("/billing/acme/statements/2026-13.json").status_code == 404
+    member.force_login(charlie)
+    assert member.get(path).status_code == 404
