@@ -206,6 +206,30 @@ def _time_queries(organization: int) -> None:
     print("\n| what | took |\n|---|---|", flush=True)
     newest = timed("an organisation's newest 50 requests", PAGE, [organization])
     timed("one receipt", RECEIPT, [organization, newest[-1][1]])
+    for label, work in _rollups(organization):
+        began = time.monotonic()
+        done = work()
+        print(f"| {label} ({done}) | {(time.monotonic() - began) * 1000:.1f} ms |", flush=True)
+
+
+def _rollups(organization: int) -> list[tuple[str, Callable[[], object]]]:
+    from datetime import date
+
+    from accounts.models import Organization
+    from billing import overview, rollups
+    from billing.models import UsageDay
+
+    one = Organization.objects.get(pk=organization)
+    day = date(2026, 10, 15)
+    return [
+        ("the roll-up of a day of one organisation", lambda: f"{rollups.rebuild(one, day, day)} day"),
+        (
+            "the roll-up of its whole month",
+            lambda: f"{rollups.rebuild(one, date(2026, 10, 1), date(2026, 10, 31))} days",
+        ),
+        ("a month by day, from the roll-ups", lambda: f"{len(UsageDay.objects.filter(organization_id=one.pk))} rows"),
+        ("the ledger's newest 50 entries", lambda: f"{len(overview.entries(one, None).rows)} entries"),
+    ]
 
 
 def _show(label: str, rate: float) -> None:
