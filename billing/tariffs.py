@@ -65,7 +65,9 @@ class Tariffs:
 
     async def quote(self, model: str, organization_id: int) -> Quote | None:
         """Raises `psycopg` errors or `OSError` when there is no book yet and none can be had."""
-        book = self._book or await asyncio.shield(self._begin())
+        book = self._book
+        if book is None:
+            book = await asyncio.shield(self._begin())
         return book.quote(model, organization_id, datetime.now(UTC))
 
     async def renew(self) -> None:
