@@ -68,7 +68,7 @@ class Entry:
     @property
     def counts(self) -> Usage:
         """The usage as a row can hold it: what cannot be true is kept within bounds, and so is what it costs."""
-        return Usage(**{bucket: _count(tokens) for bucket, tokens in asdict(self.usage).items()})
+        return within_bounds(self.usage)
 
     @property
     def cost_nano(self) -> int:
@@ -128,6 +128,11 @@ class Entry:
             {**attempt, "cost_nano": self.cost_nano if place == last else 0}
             for place, attempt in enumerate(self.attempts)
         ]
+
+
+def within_bounds(usage: Usage) -> Usage:
+    """What a column can hold of it."""
+    return Usage(**{bucket: _count(tokens) for bucket, tokens in asdict(usage).items()})
 
 
 def _text(value: object, length: int) -> str:

@@ -19,7 +19,7 @@ import psycopg
 from accounts.pool import Pool
 from billing.admission import Admission, Admissions
 from billing.batching import Batcher
-from billing.entries import Entry, Rule
+from billing.entries import LARGEST_AMOUNT, Entry, Rule, within_bounds
 from billing.quotes import Quote
 from billing.spool import Record, Spool
 from billing.usage import Usage
@@ -53,6 +53,7 @@ class Ledger:
         self._spooling: Batcher[Record, None] = Batcher(self._keep)
         self._open: dict[uuid.UUID, Entry] = {}
         self._kept: list[Record] = []  # on disk, not yet settled
+        self._disk = asyncio.Lock()  # what is on disk and what is in `_kept` change together
         self._late: set[asyncio.Task[None]] = set()
         self._checked_at = float("-inf")
 
@@ -143,9 +144,10 @@ class Ledger:
             except AWAY:
                 return
             del self._kept[: len(batch)]
-            if not self._kept:
-                await asyncio.to_thread(self._spool.clear)
-                log.warning("Postgres has taken what was kept on disk")
+            async with self._disk:
+                if not self._kept:
+                    await asyncio.to_thread(self._spool.clear)
+                    log.warning("Postgres has taken what was kept on disk")
 
     async def adopt(self) -> None:
         """Settle what processes that are gone left on disk."""
@@ -174,11 +176,12 @@ class Ledger:
             await self._spooling.submit(record)
 
     async def _keep(self, records: list[Record]) -> list[None]:
-        try:
-            await asyncio.to_thread(self._spool.append, records)
-        except OSError as error:  # it stays in memory, and the hold in Postgres says what it had come to
-            log.critical("settlements could not be kept on disk: %s", error)
-        self._kept += records
+        async with self._disk:
+            try:
+                await asyncio.to_thread(self._spool.append, records)
+            except OSError as error:  # it stays in memory, and the hold in Postgres says what it had come to
+                log.critical("settlements could not be kept on disk: %s", error)
+            self._kept += records
         return [None] * len(records)
 
     async def _write(self, records: list[Record]) -> list[None]:
@@ -213,9 +216,10 @@ class Ledger:
 
 
 def _progress(entry: Entry) -> tuple[Any, ...]:
-    usage = entry.measure() if entry.measure else Usage()
+    usage = within_bounds(entry.measure()) if entry.measure else Usage()
     cost, charge = (entry.quote.cost(usage), entry.quote.charge(usage)) if entry.quote and entry.measure else (0, 0)
     tokens = orjson.dumps(list(asdict(usage).values())).decode()
     return (
-        entry.organization_id, entry.request_id, entry.provider, entry.upstream_model, tokens, cost, charge,
+        entry.organization_id, entry.request_id, entry.provider, entry.upstream_model, tokens,
+        min(cost, LARGEST_AMOUNT), min(charge, LARGEST_AMOUNT),
     )  # fmt: skip

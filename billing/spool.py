@@ -50,12 +50,17 @@ class Spool:
             raise SpoolError(f"{self._folder} has less than {self._reserve // 2**20} MiB left")
 
     def append(self, records: list[Record]) -> None:
-        """On the disk when it returns. Raises `OSError`."""
+        """On the disk when it returns. Raises `OSError`, and then nothing of it is there."""
         descriptor = self._open()
         content = b"".join(orjson.dumps(record) + b"\n" for record in records)
-        while content:
-            content = content[os.write(descriptor, content) :]
-        os.fsync(descriptor)
+        before = os.fstat(descriptor).st_size
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, before)  # half a line would spoil the one that comes after it
+            raise
 
     def clear(self) -> None:
         """All that was appended is settled."""
@@ -88,7 +93,7 @@ class Spool:
             if not _locked(descriptor):
                 yield None
                 return
-            yield _records(path)
+            yield _records(path.name, descriptor)
             path.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
@@ -96,8 +101,10 @@ class Spool:
     def _open(self) -> int:
         if self._descriptor is None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            draft = self._path.with_suffix(".new")  # nobody may find it before it is locked, and take it for an orphan
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.rename(self._path)
             self._descriptor = descriptor
             _sync_folder(self._folder)
         return self._descriptor
@@ -111,14 +118,16 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _records(path: Path) -> list[Record]:
+def _records(name: str, descriptor: int) -> list[Record]:
     """Its whole lines: the last one may have been cut off with its writer, who then had not returned from it."""
     found: list[Record] = []
-    for line in path.read_bytes().splitlines():
+    with open(descriptor, "rb", closefd=False) as file:
+        content = file.read()
+    for line in content.splitlines():
         try:
             found.append(orjson.loads(line))
         except orjson.JSONDecodeError:
-            log.error("a line of %s is cut off and was left out", path.name)
+            log.error("a line of %s is cut off and was left out", name)
     return found
 
 

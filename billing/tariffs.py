@@ -23,8 +23,10 @@ SELECT id, model, price_list_id, effective_at, tiers, free, {", ".join(PRICES)}
 FROM billing_price ORDER BY effective_at DESC, id DESC
 """  # noqa: S608 - names from a table in the code
 _TERMS = """
-SELECT organization_id, markup_basis_points, price_list_id FROM billing_wallet
-WHERE markup_basis_points <> 0 OR price_list_id IS NOT NULL
+SELECT w.organization_id, w.price_list_id,
+       coalesce(nullif(w.markup_basis_points, 0), l.markup_basis_points, 0) AS markup_basis_points
+FROM billing_wallet w LEFT JOIN billing_pricelist l ON l.id = w.price_list_id
+WHERE w.markup_basis_points <> 0 OR w.price_list_id IS NOT NULL
 """
 
 Versions = Sequence[tuple[datetime, Tariff]]  # newest first, those to come included

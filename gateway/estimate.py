@@ -86,7 +86,7 @@ async def estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
 
 def _check_bounded(body: Mapping[str, Any]) -> None:
     for name in UNPRICED_FIELDS:
-        if body.get(name):
+        if body.get(name) not in (None, []):  # an empty object switches web search on
             raise errors.invalid(
                 f"'{name}' makes a request cost what this gateway has no price for. Leave it out.",
                 param=name,

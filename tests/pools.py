@@ -13,10 +13,13 @@ from accounts.pool import Pool
 
 
 @asynccontextmanager
-async def open_pool(*, size: int = 2, **parameters: Any) -> AsyncIterator[Pool]:
-    """As wide as `size`. `parameters` are the connection's own and stand before the test database's."""
+async def open_pool(*, size: int = 2, wait: float = 30, **parameters: Any) -> AsyncIterator[Pool]:
+    """As wide as `size`; nobody waits longer than `wait` seconds for a connection. `parameters` are the connection's
+    own and stand before the test database's."""
     given = connection.get_connection_params()
     kwargs = {name: given[name] for name in ("dbname", "user", "password", "host", "port")} | {"autocommit": True}
     pool: Pool
-    async with AsyncConnectionPool(kwargs=kwargs | parameters, min_size=1, max_size=size, open=False) as pool:
+    async with AsyncConnectionPool(
+        kwargs=kwargs | parameters, min_size=1, max_size=size, timeout=wait, open=False
+    ) as pool:
         yield pool

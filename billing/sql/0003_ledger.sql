@@ -531,10 +531,16 @@ BEGIN
   RETURN n;
 END $$;
 
--- Closes holds whose owner has not been heard of for so long, at what they had come to. Answers how many.
+-- Closes holds whose owner has not been heard of for so long, at what they had come to. Answers how many. They are
+-- read under the lock, because while it is waited for their owner may be heard of, release them or close them.
 CREATE FUNCTION billing_sweep(silence interval, most integer) RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE items jsonb; n integer;
+DECLARE organizations bigint[]; items jsonb; n integer;
 BEGIN
+  SELECT array_agg(DISTINCT q.organization_id) INTO organizations
+    FROM (SELECT organization_id FROM billing_hold WHERE heard_at < clock_timestamp() - silence
+          ORDER BY heard_at LIMIT most) q;
+  IF organizations IS NULL THEN RETURN 0; END IF;
+  PERFORM billing_lock(organizations);
   SELECT jsonb_agg(jsonb_build_object(
       'organization_id', h.organization_id, 'request_id', h.request_id, 'api_key_id', h.api_key_id,
       'model_requested', h.model_requested, 'model', h.model, 'provider', h.provider,
@@ -548,7 +554,9 @@ BEGIN
       'output_tokens', h.progress_tokens[7], 'reasoning_tokens', h.progress_tokens[8],
       'audio_output_tokens', h.progress_tokens[9], 'image_output_tokens', h.progress_tokens[10])), count(*)
     INTO items, n
-    FROM (SELECT * FROM billing_hold WHERE heard_at < clock_timestamp() - silence ORDER BY heard_at LIMIT most) h;
+    FROM (SELECT * FROM billing_hold
+          WHERE heard_at < clock_timestamp() - silence AND organization_id = ANY (organizations)
+          ORDER BY heard_at LIMIT most FOR UPDATE SKIP LOCKED) h;
   IF n > 0 THEN PERFORM billing_settle(items); END IF;
   RETURN n;
 END $$;

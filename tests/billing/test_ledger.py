@@ -5,6 +5,8 @@ import tempfile
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ from django.db import connection
 from accounts.models import ApiKey, Organization
 from billing.entries import Entry
 from billing.ledger import Ledger
-from billing.models import UsageEvent
+from billing.models import Hold, UsageEvent
+from billing.pricing import tariff
+from billing.quotes import Quote
 from billing.spool import Spool
 from billing.usage import Usage, UsageSource
 from gateway import request_ids
+from tests.factories import make_credit
 from tests.pools import open_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,3 +202,20 @@ def test_nobody_waits_long_for_a_database_that_hangs(api_key: ApiKey, monkeypatc
 def _parameters() -> dict[str, Any]:
     given = connection.get_connection_params()
     return {name: given[name] for name in ("dbname", "user", "password", "host", "port")}
+
+
+def test_a_count_that_cannot_be_true_does_not_silence_the_other_heartbeats(api_key: ApiKey) -> None:
+    """They are told in one statement."""
+    quote = Quote(tariff(version=1, model="model", prices={"input": Decimal(1), "output": Decimal(1)}))
+    make_credit(api_key.organization)
+
+    async def work(ledger: Ledger) -> None:
+        for usage in (Usage(input=10**12, output=-5), Usage(output=7)):
+            entry = _entry(ledger, api_key)
+            await ledger.reserve(entry, quote, wanted=10**9, acceptable=0)
+            entry.measure = partial(replace, usage)
+        await ledger.report_progress()
+
+    _run(work)
+    told = Hold.objects.order_by("request_id").values_list("progress_charge_nano", flat=True)
+    assert list(told) == [(2**31 - 1) * 1000, 7000]

@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import ApiKey, Organization
 from billing.models import UsageEvent
 from tests import live
-from tests.end_to_end import registry
+from tests.end_to_end import priced, registry
 from tests.factories import make_credit, make_key, make_organization
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
@@ -132,6 +132,7 @@ def live_database(
     with live.database(f"{empty_database}_session", template=empty_database) as name:
         with django_db_blocker.unblock(), live.connected_to(name):
             registry.seed(openai_server, anthropic_server)
+            priced.seed(openai_server)
         yield name
 
 
