@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.models import ApiKey, Membership, Organization, User
+from accounts.models import ApiKey, Membership, Organization, Project, User
 from accounts.staff import Kept, ModelAdmin, TabularInline, action, display, moment, unbroken
 
 if TYPE_CHECKING:
@@ -205,6 +205,31 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         if owner and organization and not Membership.objects.of(organization).filter(user=owner).exists():
             self.add_error("owner", f"{owner} is not a member of {organization}. Add the membership first.")
         return cleaned
+
+
+@admin.register(Project)
+class ProjectAdmin(Kept, ModelAdmin[Project]):
+    """Parts of an organisation. Keys, budgets and usage belong to one; its id is what a budget names."""
+
+    list_display = ("name", "id", "organization", "keys", "created")
+    list_select_related = ("organization",)
+    search_fields = ("name", "slug", "organization__name", "organization__slug")
+    autocomplete_fields = ("organization",)
+    fields = ("organization", "name", "slug")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        return super().get_queryset(request).annotate(key_count=Count("api_keys"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> tuple[str, ...]:
+        return ("organization", "slug") if obj else ()
+
+    @display(description="Keys")
+    def keys(self, project: Project) -> str:
+        return str(getattr(project, "key_count", 0))
+
+    @display(description="Created", ordering="created_at")
+    def created(self, project: Project) -> SafeString | None:
+        return moment(project.created_at)
 
 
 @admin.register(ApiKey)

@@ -13,6 +13,7 @@ GROUPS = {
     "Customers": [
         ("Organisations", "accounts", "organization", "apartment"),
         ("Memberships", "accounts", "membership", "badge"),
+        ("Projects", "accounts", "project", "folder"),
         ("API keys", "accounts", "apikey", "key"),
     ],
     "Registry": [

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import keys
-from accounts.models import ApiKey, Membership, Organization, User
+from accounts.models import ApiKey, Membership, Organization, Project, User
 from tests.factories import make_organization, make_user
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +89,18 @@ def test_a_key_of_a_suspended_organisation_comes_with_a_warning() -> None:
     make_organization("asleep", suspended_at=timezone.now())
     _, err = create_key("--org", "asleep", "--name", "ci")
     assert "asleep is suspended" in err
+
+
+def test_a_key_gets_the_project_and_the_scopes_it_was_asked_for(organization: Organization) -> None:
+    project = Project.objects.create(organization=organization, name="Staging", slug="staging")
+    create_key("--org", "acme", "--name", "books", "--project", "staging", "--scope", "usage")
+    create_key("--org", "acme", "--name", "ci")
+    books, ci = ApiKey.objects.get(name="books"), ApiKey.objects.get(name="ci")
+    assert (books.project, books.scopes) == (project, ["usage"])
+    assert (ci.project.slug, ci.scopes) == ("default", ["chat", "embeddings"])
+
+
+def test_a_strangers_project_is_not_there(organization: Organization) -> None:
+    Project.objects.create(organization=make_organization("other"), name="Staging", slug="staging")
+    with pytest.raises(CommandError, match=r"acme has no project 'staging'"):
+        create_key("--org", "acme", "--name", "ci", "--project", "staging")

@@ -52,6 +52,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         "accounts/user": bob,
         "accounts/organization": key.organization,
         "accounts/membership": Membership.objects.get(user=bob),
+        "accounts/project": key.project,
         "accounts/apikey": key,
         "auth/group": bob.groups.create(name="support"),
         "gateway/provider": provider,

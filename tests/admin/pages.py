@@ -17,7 +17,8 @@ from tests.billing.moves import ask, enter_at
 UPSTREAM = "sk-upstream-secret-0123456789"
 STORED = "sk-stored-secret-9876543210"
 EDITABLE = [
-    "accounts/user", "accounts/organization", "accounts/membership", "accounts/apikey", "auth/group",
+    "accounts/user", "accounts/organization", "accounts/membership", "accounts/project", "accounts/apikey",
+    "auth/group",
     "gateway/provider", "gateway/model", "gateway/route", "gateway/webhook", "billing/price", "billing/pricelist",
     "billing/budget",
 ]  # fmt: skip
@@ -25,7 +26,8 @@ READ_ONLY = ["billing/usageevent", "billing/transfer", "billing/hold", "billing/
 READ_ONLY += ["billing/auditrun", "billing/block", "billing/statement"]
 PAGES = [*EDITABLE, *READ_ONLY, "billing/wallet"]
 NEVER_DELETED = [
-    "accounts/user", "accounts/organization", "accounts/apikey", "billing/price", "billing/pricelist",
+    "accounts/user", "accounts/organization", "accounts/project", "accounts/apikey", "billing/price",
+    "billing/pricelist",
     "billing/budget", "billing/wallet",
     *READ_ONLY,
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts.models import ApiKey, Membership, Organization, Scope, User
+from accounts.models import ApiKey, Membership, Organization, Project, Scope, User
 
 
 class Command(BaseCommand):
@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what the key is called in lists")
         parser.add_argument("--rpm", type=int, metavar="N", help="requests in any 60 seconds; else the default")
         parser.add_argument("--owner", metavar="EMAIL", help="the member who answers for the key")
+        parser.add_argument("--project", metavar="SLUG", help="the project that the key belongs to; else the default")
         parser.add_argument(
             "--scope",
             action="append",
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             name=draft.name,
             owner=owner,
             requests_per_minute=options["rpm"],
+            project=_project(options["project"], organization) if options["project"] else None,
             scopes=options["scope"],
         )
         self.stderr.write(f"Issued {key} for {organization.slug}. This is the only time its secret is shown.")
@@ -68,6 +70,15 @@ def _owner(email: str, organization: Organization) -> User:
             "name a member, or leave --owner out."
         )
     return user
+
+
+def _project(slug: str, organization: Organization) -> Project:
+    found: Project | None = Project.objects.of(organization).filter(slug=slug).first()
+    if found is None:
+        raise CommandError(
+            f"{organization.slug} has no project '{slug}'. Make it in the admin, or leave --project out."
+        )
+    return found
 
 
 def _check(row: ApiKey | Organization, arguments: dict[str, str]) -> None:
