@@ -147,7 +147,7 @@ def live_settings() -> dict[str, Any]:
         "GATEWAY_MAX_BODY_BYTES": MEGABYTE,
         "GATEWAY_BODY_IDLE_SECONDS": 0.5,
         "GATEWAY_BODY_TOTAL_SECONDS": 1.5,
-        "GATEWAY_FIRST_BYTE_SECONDS": 1,
+        "GATEWAY_FIRST_BYTE_SECONDS": 2,
         "GATEWAY_IDLE_SECONDS": 1,
         "GATEWAY_KEEP_ALIVE_SECONDS": 0.3,
         "TRUSTED_PROXIES": "",
