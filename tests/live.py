@@ -75,8 +75,11 @@ class Gateway:
 
 
 @contextmanager
-def serving(*, database: str, log: Path, workers: int = 1, **settings: object) -> Iterator[Gateway]:
-    """The gateway on a free port, with `settings` as its environment variables."""
+def serving(
+    *, database: str, log: Path, workers: int = 1, respawn: bool = False, **settings: object
+) -> Iterator[Gateway]:
+    """The gateway on a free port, with `settings` as its environment variables. With `respawn`, a worker that is
+    killed is followed by another."""
     port = free_port()
     environment = {
         **os.environ,
@@ -89,7 +92,9 @@ def serving(*, database: str, log: Path, workers: int = 1, **settings: object) -
     command = [
         *(str(Path(sys.executable).with_name("granian")), "--interface", "asgi", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--no-ws", "--http", "1", "--loop", "uvloop"),
-        *("--workers-kill-timeout", "10", "config.asgi:application"),
+        *("--workers-kill-timeout", "10"),
+        *(("--respawn-failed-workers", "--respawn-interval", "0.5") if respawn else ()),
+        "config.asgi:application",
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -139,16 +144,18 @@ def database(name: str, *, template: str = "template1") -> Iterator[str]:
 
 
 @contextmanager
-def connected_to(database: str) -> Iterator[None]:
-    """Django's own connection leads to `database`: what is written there is committed, for other processes to see."""
-    before = connection.settings_dict["NAME"]
+def connected_to(database: str, **server: object) -> Iterator[None]:
+    """Django's own connection leads to `database`: what is written there is committed, for other processes to see.
+    `server` says where that is (PORT, PASSWORD), when it is not the tests' own Postgres."""
+    changed = {"NAME": database, **server}
+    before = {name: connection.settings_dict[name] for name in changed}
     connection.close()
-    connection.settings_dict["NAME"] = database
+    connection.settings_dict.update(changed)
     try:
         yield
     finally:
         connection.close()
-        connection.settings_dict["NAME"] = before
+        connection.settings_dict.update(before)
 
 
 @dataclass
