@@ -133,7 +133,7 @@ async def _storm(postgres: OwnPostgres, gateway: live.Gateway, load: Load) -> No
 
 async def _kill_workers(gateway: live.Gateway, chance: random.Random) -> None:
     """One a second, but none that has only just begun: the server gives up when that happens, whoever restarts it."""
-    born = dict.fromkeys(workers(gateway), -GRACE_SECONDS)
+    born = dict.fromkeys(workers(gateway), float(-GRACE_SECONDS))
     while True:
         await asyncio.sleep(1)
         now, there = time.monotonic(), workers(gateway)
