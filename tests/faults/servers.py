@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import tempfile
@@ -61,16 +62,27 @@ def own_postgres() -> Iterator[OwnPostgres]:
             server.stop()
 
 
+SPAWNED, STARTED = re.compile(r"Spawning (worker-\d+) with PID: (\d+)"), re.compile(r"Started (worker-\d+)")
+
+
 def workers(gateway: Gateway) -> list[int]:
-    """The processes that serve requests, those that are still starting included."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                if parent == gateway.process.pid and b"resource_tracker" not in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-    return found
+    """The processes that serve requests, as the server tells of them. Those that are still starting are not there."""
+    named: dict[str, int] = {}
+    serving: dict[str, int] = {}
+    for line in gateway.log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if spawned := SPAWNED.search(line):
+            named[spawned[1]] = int(spawned[2])
+            serving.pop(spawned[1], None)
+        elif started := STARTED.search(line):
+            serving[started[1]] = named[started[1]]
+    return [worker for worker in serving.values() if _lives(worker)]
+
+
+def _lives(worker: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{worker}/status").read_text()
+    except OSError:
+        return False
 
 
 def kill_worker(worker: int) -> None:
