@@ -85,13 +85,7 @@ async def estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
 
 
 def _check_bounded(body: Mapping[str, Any]) -> None:
-    for name in UNPRICED_FIELDS:
-        if body.get(name) not in (None, []):  # an empty object switches web search on
-            raise errors.invalid(
-                f"'{name}' makes a request cost what this gateway has no price for. Leave it out.",
-                param=name,
-                code="unbounded_cost",
-            )
+    check_fields(body)
     if body.get("service_tier") == "priority":
         raise errors.invalid(
             "'service_tier' must be auto, default or flex: priority has a price that this gateway does not know.",
@@ -103,6 +97,17 @@ def _check_bounded(body: Mapping[str, Any]) -> None:
             raise errors.invalid(
                 f"'tools[{place}].type' must be function or custom: what other tools cost, the provider alone knows.",
                 param=f"tools[{place}].type",
+                code="unbounded_cost",
+            )
+
+
+def check_fields(body: Mapping[str, Any]) -> None:
+    """Raises `ApiError` (400) for fields that lead to what nobody priced; of free models too, which others would pay."""
+    for name in UNPRICED_FIELDS:
+        if body.get(name) not in (None, []):  # an empty object switches web search on
+            raise errors.invalid(
+                f"'{name}' makes a request cost what this gateway has no price for. Leave it out.",
+                param=name,
                 code="unbounded_cost",
             )
 

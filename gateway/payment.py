@@ -15,7 +15,7 @@ from billing.ledger import Ledger
 from billing.quotes import Quote
 from billing.tariffs import Tariffs
 from gateway import errors
-from gateway.estimate import Estimate, estimate
+from gateway.estimate import Estimate, check_fields, estimate
 from gateway.registry import Entry
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Cashier:
             if quote is None:
                 raise _not_priced(model)
             if quote.free:
+                check_fields(body)
                 await self._ledger.reserve(ledger, quote, wanted=0, acceptable=0)
                 return None
             return await self._hold(await estimate(body, model), quote, ledger)
