@@ -102,7 +102,7 @@ def _check_bounded(body: Mapping[str, Any]) -> None:
 
 
 def check_fields(body: Mapping[str, Any]) -> None:
-    """Raises `ApiError` (400) for fields that lead to what nobody priced; of free models too, which others would pay."""
+    """Raises `ApiError` (400) for fields that lead to what nobody priced: also with free models, for those who pay."""
     for name in UNPRICED_FIELDS:
         if body.get(name) not in (None, []):  # an empty object switches web search on
             raise errors.invalid(
