@@ -48,18 +48,15 @@ def may_connect(host: str) -> bool:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the address is of the open internet, and so is every address that it stands for."""
+    """Whether the address is of the open internet. What stands for another address is judged by that one, and
+    tunnels lead nowhere: Python's releases do not agree on whether they are public."""
     if address.is_multicast or address.is_reserved or address.is_unspecified or not address.is_global:
         return False
     if isinstance(address, IPv4Address):
         return True
-    return not address.is_site_local and all(is_public(inner) for inner in _within(address))
-
-
-def _within(address: IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses that packets to an IPv6 address may end at. Those behind NAT64 are reserved anyhow."""
-    found = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
-    return [inner for inner in found if inner is not None]
+    if address.is_site_local or address.sixtofour is not None or address.teredo is not None:
+        return False
+    return address.ipv4_mapped is None or is_public(address.ipv4_mapped)
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
