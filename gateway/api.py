@@ -144,13 +144,7 @@ async def retrieve_generation(request: ApiRequest, request_id: str) -> HttpRespo
 def _check_scope(principal: Principal, scope: Scope) -> None:
     """Raises `ApiError` (403) for a key that was not issued for this."""
     if not principal.may(scope.value):
-        raise errors.ApiError(
-            403,
-            f"This key may not be used for this: it needs the scope '{scope.value}'.",
-            type="permission_error",
-            code="insufficient_scope",
-            headers={"x-should-retry": "false"},
-        )
+        raise errors.insufficient_scope(scope.value)
 
 
 async def _chat_body(request: ApiRequest) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Exchange:
         verdict = await self.runtime.limiter.take(principal.api_key_id, limit)
         self.headers = verdict.headers()
         if not verdict.allowed:
-            raise _rate_limited(verdict.limit, verdict.retry_after)
+            raise errors.rate_limited(verdict.limit, verdict.retry_after)
         check_standing(principal)
         request = ApiRequest(self.scope, BytesIO())
         request.runtime, request.principal = self.runtime, principal
@@ -245,16 +245,6 @@ def _check_content_type(value: bytes) -> None:
             type=errors.INVALID,
             code="unsupported_media_type",
         )
-
-
-def _rate_limited(limit: int, retry_after: int) -> errors.ApiError:
-    return errors.ApiError(
-        429,
-        f"Rate limit reached: this key may make {limit} requests in any 60 seconds. Try again in {retry_after} s.",
-        type="rate_limit_error",
-        code="rate_limit_exceeded",
-        headers={"retry-after": str(retry_after)},
-    )
 
 
 class DataPlane:

@@ -70,6 +70,16 @@ def rate_limited(limit: int, retry_after: int) -> ApiError:
     )
 
 
+def insufficient_scope(scope: str) -> ApiError:
+    return ApiError(
+        403,
+        f"This key was not issued for this: it needs the scope '{scope}'. Use a key that has it.",
+        type="permission_error",
+        code="insufficient_scope",
+        headers={"x-should-retry": "false"},
+    )
+
+
 def model_not_found(message: str) -> ApiError:
     return ApiError(404, message, type=INVALID, code="model_not_found", param="model")
 

@@ -103,7 +103,7 @@ def _refusal(error: Exception, request: HttpRequest) -> errors.ApiError | None:
         case OrganizationSuspended():
             return auth.suspended()
         case InsufficientScope():
-            return _insufficient_scope(error.scope)
+            return errors.insufficient_scope(error.scope)
         case exceptions.ValidationError():
             return _invalid(error)
         case exceptions.MethodNotAllowed():
@@ -117,16 +117,6 @@ def _refusal(error: Exception, request: HttpRequest) -> errors.ApiError | None:
                 "Usage cannot be read right now. Try again in a few seconds.", hint=f"{type(error).__name__}: {error}"
             )
     return None
-
-
-def _insufficient_scope(scope: str) -> errors.ApiError:
-    return errors.ApiError(
-        403,
-        f"This key was not issued for this: it needs the scope '{scope}'. Use a key that has it.",
-        type="permission_error",
-        code="insufficient_scope",
-        headers={"x-should-retry": "false"},
-    )
 
 
 def _invalid(error: exceptions.ValidationError) -> errors.ApiError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import fields
 from typing import Any
 
 import psycopg
@@ -11,14 +12,12 @@ from psycopg.rows import dict_row
 from accounts.directory import Principal
 from accounts.pool import Pool
 from billing import money
+from billing.usage import Usage
 from gateway import errors
 
 _EVENT = "SELECT * FROM billing_usageevent WHERE organization_id = %s AND request_id = %s"
 _HOLD = "SELECT * FROM billing_hold WHERE organization_id = %s AND request_id = %s"
-BUCKETS = (
-    "input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "image_input",
-    "output", "reasoning", "audio_output", "image_output",
-)  # fmt: skip
+BUCKETS = tuple(bucket.name for bucket in fields(Usage))
 
 
 async def receipt(pool: Pool, principal: Principal, request_id: str) -> dict[str, Any]:
