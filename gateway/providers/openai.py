@@ -10,7 +10,7 @@ import orjson
 from accounts.redaction import redact
 from billing.usage import Usage
 from gateway import errors
-from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider
+from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider, Target
 from gateway.sse import DONE, Event
 from gateway.translation.gemini_signatures import MARK, strip_signature
 
@@ -94,11 +94,15 @@ class OpenAI(Provider):
         body["model"] = call.target.upstream_model
         if call.streaming:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        return self.outbound(call.target, "/chat/completions", body)
+
+    def outbound(self, target: Target, path: str, body: Mapping[str, Any]) -> Outbound:
+        """A request to one of the vendor's endpoints: where it is, and how it is told whose request this is."""
         headers = {"content-type": "application/json"}
-        if call.target.credential:
-            headers["authorization"] = f"Bearer {call.target.credential}"
-        base_url = call.target.base_url or self.default_base_url
-        return Outbound(url=f"{base_url.rstrip('/')}/chat/completions", headers=headers, body=orjson.dumps(body))
+        if target.credential:
+            headers["authorization"] = f"Bearer {target.credential}"
+        base_url = target.base_url or self.default_base_url
+        return Outbound(url=f"{base_url.rstrip('/')}{path}", headers=headers, body=orjson.dumps(body))
 
     def adapt(self, call: ChatCall) -> dict[str, Any]:
         """The caller's body without what this model refuses, as the registry's options say; nothing else is touched."""

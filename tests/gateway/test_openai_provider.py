@@ -61,6 +61,17 @@ def test_the_body_goes_up_as_it_came_but_for_the_name_and_the_wish_for_usage() -
     assert "stream_options" not in body
 
 
+@pytest.mark.parametrize("path", ["/chat/completions", "/embeddings"])
+def test_every_endpoint_is_reached_at_the_same_place_with_the_same_credential(path: str) -> None:
+    target = streams.call(ASK, base_url="http://127.0.0.1:9/v1/").target
+    outbound = OpenAI().outbound(target, path, {"x": 1})
+    assert outbound.url == f"http://127.0.0.1:9/v1{path}"
+    assert outbound.headers["authorization"] == "Bearer upstream-secret"
+    assert json.loads(outbound.body) == {"x": 1}
+    open_to_all = OpenAI().outbound(streams.call(ASK, credential=None).target, path, {})
+    assert "authorization" not in open_to_all.headers
+
+
 def test_what_a_model_refuses_is_renamed_or_left_out_as_its_options_say() -> None:
     body = {**ASK, "max_tokens": 5, "temperature": 1, "top_p": 0.5, "seed": 1}
     options = {"rename_max_tokens": True, "drop": ["temperature"], "drop_unless_effort_none": ["top_p"]}
