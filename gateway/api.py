@@ -11,23 +11,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.security.base import AuthBase
+from pydantic import BaseModel
 
 from accounts.directory import Principal
 from accounts.models import Scope
 from billing.entries import Entry, Rule
-from gateway import errors, schemas
-from gateway.dispatch import ChatRequest, ChatStream
+from gateway import errors, prompt_schemas, schemas
+from gateway.dispatch import Request
 from gateway.idempotency import Kept, Recording, Replay, replayed
+from gateway.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
 from gateway.receipts import receipt
 from gateway.registry import today
+from gateway.relay import Relay
 from gateway.runtime import Runtime
 
-CHAT_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": schemas.ChatCompletionRequest.model_json_schema()}},
-    }
-}
+
+def _body(schema: type[BaseModel]) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 class ApiRequest(ASGIRequest):
@@ -61,7 +62,7 @@ class EventStreamResponse(HttpResponseBase):
 
     streaming = True
 
-    def __init__(self, stream: ChatStream | Recording | Replay) -> None:
+    def __init__(self, stream: Relay | Recording | Replay) -> None:
         super().__init__(content_type="text/event-stream; charset=utf-8")
         self.stream = stream
         self.headers["cache-control"] = "no-cache"
@@ -87,42 +88,66 @@ async def retrieve_model(request: ApiRequest, model: str) -> HttpResponse:
     "/chat/completions",
     operation_id="create_chat_completion",
     summary="Create a chat completion",
-    openapi_extra=CHAT_BODY,
+    openapi_extra=_body(schemas.ChatCompletionRequest),
 )
 async def create_chat_completion(request: ApiRequest) -> HttpResponseBase:
-    _check_scope(_caller(request), Scope.CHAT)
-    body = await _chat_body(request)
-    chat = ChatRequest(body=body, principal=_caller(request), entry=request.entry)
+    return await _carry_out(CHAT, request)
+
+
+@api.post(
+    "/completions",
+    operation_id="create_completion",
+    summary="Create a completion of a text",
+    openapi_extra=_body(prompt_schemas.CompletionRequest),
+)
+async def create_completion(request: ApiRequest) -> HttpResponseBase:
+    return await _carry_out(COMPLETIONS, request)
+
+
+@api.post(
+    "/embeddings",
+    operation_id="create_embeddings",
+    summary="Create embeddings",
+    openapi_extra=_body(prompt_schemas.EmbeddingsRequest),
+)
+async def create_embeddings(request: ApiRequest) -> HttpResponseBase:
+    return await _carry_out(EMBEDDINGS, request)
+
+
+async def _carry_out(operation: Operation, request: ApiRequest) -> HttpResponseBase:
+    _check_scope(_caller(request), operation.scope)
+    body = await _checked_body(operation, request)
+    asked = Request(operation, body=body, principal=_caller(request), entry=request.entry)
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        return await _run(request.runtime, chat)
-    return await _run_once(request, chat, key)
+        return await _run(request.runtime, asked)
+    return await _run_once(request, asked, key)
 
 
-async def _run(runtime: Runtime, chat: ChatRequest) -> HttpResponseBase:
-    if chat.body.get("stream"):
-        return EventStreamResponse(await runtime.dispatch.stream(chat))
-    content, headers = await runtime.dispatch.complete(chat)
+async def _run(runtime: Runtime, asked: Request) -> HttpResponseBase:
+    if asked.body.get("stream"):
+        return EventStreamResponse(await runtime.dispatch.stream(asked))
+    content, headers = await runtime.dispatch.complete(asked)
     return HttpResponse(content, content_type="application/json", headers=headers)
 
 
-async def _run_once(request: ApiRequest, chat: ChatRequest, key: str) -> HttpResponseBase:
+async def _run_once(request: ApiRequest, asked: Request, key: str) -> HttpResponseBase:
     """The answer that the key has already, or a run whose answer it will have."""
     runtime, entry = request.runtime, request.entry
     try:
-        found = await runtime.idempotency.claim(key, chat.principal, request.content, entry)
+        found = await runtime.idempotency.claim(key, asked, request.content)
     except errors.ApiError as error:
         await _refuse(runtime, entry, error)
         raise
     if isinstance(found, Kept):
         entry.status, entry.rule = 200, Rule.REPLAYED
         await runtime.ledger.settle(entry)
-        return _again(found, streamed=bool(chat.body.get("stream")))
+        return _again(found, streamed=bool(asked.body.get("stream")))
     request.outlives_its_caller = True
     try:
-        if chat.body.get("stream"):
-            return EventStreamResponse(Recording(await runtime.dispatch.stream(chat), found, entry))
-        content, headers = await runtime.dispatch.complete(chat)
+        if asked.body.get("stream"):
+            return EventStreamResponse(Recording(await runtime.dispatch.stream(asked), found, entry))
+        content, headers = await runtime.dispatch.complete(asked)
         await found.keep(headers, content)
         return HttpResponse(content, content_type="application/json", headers=headers)
     except BaseException:
@@ -147,13 +172,13 @@ def _check_scope(principal: Principal, scope: Scope) -> None:
         raise errors.insufficient_scope(scope.value)
 
 
-async def _chat_body(request: ApiRequest) -> dict[str, Any]:
+async def _checked_body(operation: Operation, request: ApiRequest) -> dict[str, Any]:
     """The body, checked. A request that is refused here has its row all the same."""
     entry = request.entry
     try:
         body = schemas.parse_object(request.content)
         entry.model_requested, entry.stream = str(body.get("model", ""))[:120], body.get("stream") is True
-        schemas.check_chat(body)
+        operation.check(body)
     except errors.ApiError as error:
         await _refuse(request.runtime, entry, error)
         raise

@@ -56,14 +56,11 @@ class Estimate:
         return min(self.output_tokens, settings.GATEWAY_OUTPUT_FLOOR_TOKENS) * self.choices
 
 
-async def estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
+async def chat_estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
     """Raises `ApiError` (400) for a request whose cost nobody can bound."""
     _check_bounded(body)
     text, overhead, images, unknown = _contents(body)
-    if len(text) > LARGE:
-        counted = await asyncio.to_thread(tokens.count, text)
-    else:
-        counted = tokens.count(text)
+    counted = await count(text)
     most = max((_input(target, text, counted, overhead, images) for target in entry.targets), default=counted)
     window = entry.context_window
     if unknown and window is None:
@@ -84,8 +81,19 @@ async def estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
     )
 
 
+async def count(text: str) -> int:
+    """Tokens by our own vocabulary."""
+    if len(text) > LARGE:
+        return await asyncio.to_thread(tokens.count, text)
+    return tokens.count(text)
+
+
+def factor(target: Target) -> float:
+    """Tokens of this vendor's for one of OpenAI's, at most."""
+    return float(target.options.get("token_factor") or FACTORS.get(target.kind, OTHER_FACTOR))
+
+
 def _check_bounded(body: Mapping[str, Any]) -> None:
-    check_fields(body)
     if body.get("service_tier") == "priority":
         raise errors.invalid(
             "'service_tier' must be auto, default or flex: priority has a price that this gateway does not know.",
@@ -101,9 +109,9 @@ def _check_bounded(body: Mapping[str, Any]) -> None:
             )
 
 
-def check_fields(body: Mapping[str, Any]) -> None:
+def check_fields(body: Mapping[str, Any], unpriced: Iterable[str] = UNPRICED_FIELDS) -> None:
     """Raises `ApiError` (400) for fields that lead to what nobody priced: also with free models, for those who pay."""
-    for name in UNPRICED_FIELDS:
+    for name in unpriced:
         if body.get(name) not in (None, []):  # an empty object switches web search on
             raise errors.invalid(
                 f"'{name}' makes a request cost what this gateway has no price for. Leave it out.",
@@ -143,10 +151,10 @@ def _contents(body: Mapping[str, Any]) -> tuple[str, int, int, str]:
 
 
 def _input(target: Target, text: str, counted: int, overhead: int, images: int) -> int:
-    factor = float(target.options.get("token_factor") or FACTORS.get(target.kind, OTHER_FACTOR))
     image = int(target.options.get("image_tokens") or IMAGES.get(target.kind, OTHER_IMAGE))
     prompt = tokens.count(target.default_system_prompt) if target.default_system_prompt else 0
-    return min(math.ceil(counted * factor), len(text.encode())) + overhead + images * image + math.ceil(prompt * factor)
+    rate = factor(target)
+    return min(math.ceil(counted * rate), len(text.encode())) + overhead + images * image + math.ceil(prompt * rate)
 
 
 def _named_limit(body: Mapping[str, Any]) -> int | None:

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 import orjson
 import psycopg
 
-from accounts.directory import Principal
 from accounts.pool import Pool
 from billing.entries import Entry
 from billing.ledger import Ledger
 from gateway import credentials, errors
-from gateway.dispatch import ChatStream
+from gateway.dispatch import Request
+from gateway.relay import Relay
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +103,13 @@ class Idempotency:
         self._ledger = ledger
         self._running: dict[uuid.UUID, Claim] = {}
 
-    async def claim(self, key: str, principal: Principal, content: bytes, entry: Entry) -> Claim | Kept:
+    async def claim(self, key: str, request: Request, content: bytes) -> Claim | Kept:
         """Raises `ApiError`: 400 for a key that is none, 409 while the first request runs, 422 for another body."""
         if not ACCEPTABLE.fullmatch(key):
             raise errors.invalid("'Idempotency-Key' must have 1 to 255 visible ASCII characters.", param=None)
+        principal, entry = request.principal, request.entry
         place = (principal.organization_id, principal.api_key_id, hashlib.sha256(key.encode()).digest())
-        body = await _digest(content)
+        body = await _digest(request.operation.path, content)
         try:
             found, superseded = await self._claim(place, body, entry.request_id)
             if superseded is not None:
@@ -166,7 +167,7 @@ class Idempotency:
 class Recording:
     """A stream that is kept as it passes."""
 
-    def __init__(self, stream: ChatStream, claim: Claim, entry: Entry) -> None:
+    def __init__(self, stream: Relay, claim: Claim, entry: Entry) -> None:
         self.headers = stream.headers
         self._stream = stream
         self._claim = claim
@@ -219,10 +220,14 @@ def forget_expired() -> int:
         return int(cursor.rowcount)
 
 
-async def _digest(content: bytes) -> bytes:
+async def _digest(path: str, content: bytes) -> bytes:
+    """Of what was asked, and where."""
+    digest = hashlib.sha256(path.encode() + b"\n")
     if len(content) > 2**20:
-        return (await asyncio.to_thread(hashlib.sha256, content)).digest()
-    return hashlib.sha256(content).digest()
+        await asyncio.to_thread(digest.update, content)
+    else:
+        digest.update(content)
+    return digest.digest()
 
 
 def _purpose(place: Place) -> str:

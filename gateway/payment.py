@@ -15,7 +15,8 @@ from billing.ledger import Ledger
 from billing.quotes import Quote
 from billing.tariffs import Tariffs
 from gateway import errors
-from gateway.estimate import Estimate, check_fields, estimate
+from gateway.estimate import Estimate, check_fields
+from gateway.operations import Operation
 from gateway.registry import Entry
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ class Cashier:
         self._ledger = ledger
         self._tariffs = tariffs
 
-    async def admit(self, body: Mapping[str, Any], model: Entry, ledger: LedgerEntry) -> int | None:
+    async def admit(
+        self, operation: Operation, body: Mapping[str, Any], model: Entry, ledger: LedgerEntry
+    ) -> int | None:
         """Hold what the request can come to. The answer is the limit of output that must be sent to the provider for
         that to be true, or None when it needs none.
 
@@ -48,11 +51,11 @@ class Cashier:
             quote = await self._tariffs.quote(model.id, ledger.organization_id)
             if quote is None:
                 raise _not_priced(model)
+            check_fields(body, operation.unpriced)
             if quote.free:
-                check_fields(body)
                 await self._ledger.reserve(ledger, quote, wanted=0, acceptable=0)
                 return None
-            return await self._hold(await estimate(body, model), quote, ledger)
+            return await self._hold(await operation.estimate(body, model), quote, ledger)
         except (psycopg.Error, OSError) as error:
             raise errors.unavailable(
                 "Your request cannot be accounted for right now, so it was not sent. Try again in a few seconds.",

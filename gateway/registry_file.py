@@ -26,7 +26,7 @@ from gateway.toml_table import Table, nearest
 # For suggesting what was meant. A provider's module may read more words than these.
 CAPABILITIES = (
     "sampling", "thinking", "efforts", "forced_tool_choice", "mid_conversation_system", "prefill", "json_schema",
-    "vision", "tools", "pdf", "reasoning", "audio", "embeddings", "chat",
+    "vision", "tools", "pdf", "reasoning", "audio", "embeddings", "chat", "completions",
 )  # fmt: skip
 
 

@@ -124,8 +124,13 @@ def _check_depth(payload: dict[str, Any]) -> None:
 
 def check_chat(payload: dict[str, Any]) -> None:
     """Raises `ApiError` (400) that names the field and says what would be right."""
+    check(ChatCompletionRequest, payload)
+
+
+def check(schema: type[BaseModel], payload: dict[str, Any]) -> None:
+    """The same for any of the bodies that we take."""
     try:
-        ChatCompletionRequest.model_validate(payload)
+        schema.model_validate(payload)
     except ValidationError as error:
         raise _explained(payload, error) from error
 

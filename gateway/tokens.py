@@ -33,6 +33,15 @@ def count_messages(messages: Iterable[Mapping[str, Any]]) -> int:
     return total
 
 
+def count_inputs(inputs: object) -> int:
+    """Tokens of what embeddings and older completions take: a text, a list of them, tokens, or lists of tokens."""
+    if isinstance(inputs, str):
+        return count(inputs)
+    if not isinstance(inputs, list):
+        return 0
+    return sum(1 if isinstance(one, int) else count_inputs(one) for one in inputs)
+
+
 def text_of(content: object) -> str:
     """The text of a message's content, whether a string or a list of parts."""
     if isinstance(content, str):

@@ -18,6 +18,7 @@ from accounts import keys
 from gateway import documentation
 from gateway.providers import providers
 from gateway.providers.sandbox import BEHAVIOURS
+from gateway.providers.sandbox_prompts import EMBEDDING
 
 ROOT = Path(settings.BASE_DIR)
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -94,7 +95,8 @@ def test_the_example_file_names_every_setting() -> None:
 
 
 def test_every_sandbox_model_is_documented() -> None:
-    assert set(re.findall(r"^\| `sandbox/([a-z-]+)`", written("docs/sandbox.md"), re.MULTILINE)) == set(BEHAVIOURS)
+    documented = re.findall(r"^\| `sandbox/([a-z-]+)`", written("docs/sandbox.md"), re.MULTILINE)
+    assert set(documented) == {*BEHAVIOURS, EMBEDDING}
 
 
 def test_every_kind_of_provider_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""What a provider module is: one class that puts a chat call into a vendor's words and the answer back into OpenAI's.
+"""What a provider module is: one class that puts a call into a vendor's words and the answer back into OpenAI's.
 
 A vendor is one file in this folder. The class attribute `kind` is what the registry calls it. The methods
 are pure, except `send`: dicts and bytes in, dicts and bytes out. All outbound HTTP goes through `gateway.egress`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from billing.usage import Usage
 from gateway import tokens
@@ -34,8 +34,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatCall:
-    """A validated chat completion request on its way to one target. `body` is the caller's own and is never changed."""
+class Call:
+    """A validated request on its way to one target. `body` is the caller's own and is never changed."""
 
     body: Mapping[str, Any]
     target: Target
@@ -53,10 +53,79 @@ class ChatCall:
         """Whether the caller asked for the usage chunk at the end of the stream."""
         return bool((self.body.get("stream_options") or {}).get("include_usage"))
 
+    @classmethod
+    def prepared(cls, body: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
+        """The body with what the target's model adds to it."""
+        return body
+
+    @staticmethod
+    def count_prompt(body: Mapping[str, Any]) -> int:
+        """Our own count of what is asked, for when the provider gives none."""
+        raise NotImplementedError
+
+    @staticmethod
+    def said(answer: Mapping[str, Any]) -> str:
+        """The text of a whole answer."""
+        return ""
+
+    def counted(self, answer: Mapping[str, Any]) -> Usage:
+        """Our own count of the call and its answer."""
+        return Usage(input=self.count_prompt(self.body), output=tokens.count(self.said(answer)))
+
+
+class ChatCall(Call):
+    """A chat completion."""
+
+    __slots__ = ()
+
     @property
     def legacy_functions(self) -> bool:
         """Whether the caller speaks `functions` / `function_call` and wants its answer so."""
         return bool(self.body.get("functions")) and not self.body.get("tools")
+
+    @classmethod
+    def prepared(cls, body: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
+        """With the model's own system prompt, for callers who send none."""
+        prompt = target.default_system_prompt
+        if not prompt or any(message["role"] in {"system", "developer"} for message in body["messages"]):
+            return body
+        return {**body, "messages": [{"role": "system", "content": prompt}, *body["messages"]]}
+
+    @staticmethod
+    def count_prompt(body: Mapping[str, Any]) -> int:
+        return tokens.count_messages(body["messages"])
+
+    @staticmethod
+    def said(answer: Mapping[str, Any]) -> str:
+        return "".join(tokens.text_of(choice["message"].get("content")) for choice in answer["choices"])
+
+
+class PromptCall(Call):
+    """A completion of OpenAI's older kind, `/completions`: text, or tokens, that go on."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def count_prompt(body: Mapping[str, Any]) -> int:
+        return tokens.count_inputs(body.get("prompt")) + tokens.count(body.get("suffix") or "")
+
+    @staticmethod
+    def said(answer: Mapping[str, Any]) -> str:
+        return "".join(choice.get("text") or "" for choice in answer["choices"])
+
+
+class EmbeddingsCall(Call):
+    """Vectors for texts."""
+
+    __slots__ = ()
+
+    @property
+    def streaming(self) -> bool:
+        return False
+
+    @staticmethod
+    def count_prompt(body: Mapping[str, Any]) -> int:
+        return tokens.count_inputs(body.get("input"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +157,7 @@ class Egress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole answer in OpenAI's shape (`chat.completion`), with what the ledger needs to know of it."""
+    """A whole answer in OpenAI's shape, with what the ledger needs to know of it."""
 
     body: dict[str, Any]
     usage: Usage | None  # None when the provider gave no counts
@@ -96,14 +165,14 @@ class Completion:
 
 
 class ChunkStream(ABC):
-    """Turns a provider's events into `chat.completion.chunk` payloads, one upstream event at a time.
+    """Turns a provider's events into OpenAI's chunks, one upstream event at a time.
 
     `feed` and `end` return the JSON of each chunk, without SSE framing and without `[DONE]`: the API adds both.
     They raise `ApiError` when the provider reports an error or the stream ends before the answer did; what was
     returned before stands. Nothing follows the finish chunk but the usage chunk, and that only when asked for.
     """
 
-    def __init__(self, call: ChatCall) -> None:
+    def __init__(self, call: Call) -> None:
         self.call = call
         self.usage: Usage | None = None  # the provider's counts, as soon and as far as they are known
         self.finish_reason = ""
@@ -129,7 +198,7 @@ class ChunkStream(ABC):
 
     def _counted_prompt(self) -> int:
         if self._prompt is None:
-            self._prompt = tokens.count_messages(self.call.body["messages"])
+            self._prompt = self.call.count_prompt(self.call.body)
         return self._prompt
 
     def counted_output(self) -> int:
@@ -143,29 +212,43 @@ class ChunkStream(ABC):
         """The upstream body has ended: the closing chunks, or `ApiError` when the answer was cut."""
 
 
-class Provider(ABC):
-    """One vendor's wire format."""
+DEFAULT_COMPLETION_TOKENS = 16  # of a completion of the older kind, as OpenAI's reference says
+C = TypeVar("C", bound=Call)
+
+
+class Dialect(ABC, Generic[C]):
+    """How one vendor speaks of one operation: chat, completions or embeddings."""
+
+    assumed: ClassVar[bool] = True  # whether models can do it of which the registry does not say
+
+    @abstractmethod
+    def request(self, call: C) -> Outbound:
+        """The HTTP request. Raises `ApiError` (400, with `param`) for what this vendor cannot be asked."""
+
+    @abstractmethod
+    def response(self, call: C, body: bytes) -> Completion:
+        """A 200 answer that was not streamed. Raises `ApiError` (502) when it cannot be read."""
+
+    @abstractmethod
+    def stream(self, call: C) -> ChunkStream:
+        """A fresh translator for one streamed answer."""
+
+    @abstractmethod
+    def error(self, call: C, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+        """What the caller is told when the provider answered with an error status."""
+
+    async def send(self, call: C, egress: Egress) -> Answer:
+        """Make the call. A provider that is not on the network answers by itself."""
+        return await egress.send(self.request(call))
+
+
+class Provider(Dialect[ChatCall]):
+    """One vendor's wire format: of chat in its own methods, of other operations in the dialects that it names."""
 
     kind: ClassVar[str]
     label: ClassVar[str]  # what people read in the admin
     default_base_url: ClassVar[str] = ""
 
-    @abstractmethod
-    def request(self, call: ChatCall) -> Outbound:
-        """The HTTP request. Raises `ApiError` (400, with `param`) for what this vendor cannot be asked."""
-
-    @abstractmethod
-    def response(self, call: ChatCall, body: bytes) -> Completion:
-        """A 200 answer that was not streamed. Raises `ApiError` (502) when it cannot be read."""
-
-    @abstractmethod
-    def stream(self, call: ChatCall) -> ChunkStream:
-        """A fresh translator for one streamed answer."""
-
-    @abstractmethod
-    def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-        """What the caller is told when the provider answered with an error status."""
-
-    async def send(self, call: ChatCall, egress: Egress) -> Answer:
-        """Make the call. A provider that is not on the network answers by itself."""
-        return await egress.send(self.request(call))
+    def dialect(self, operation: str) -> Dialect[Any] | None:
+        """How it speaks of `operation`, or None when it has no such thing."""
+        return self if operation == "chat" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from accounts.redaction import redact
 from billing.usage import Usage
 from gateway import errors
-from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider, Target
+from gateway.providers.base import Call, ChatCall, ChunkStream, Completion, Dialect, Outbound, Provider, Target
 from gateway.sse import DONE, Event
 from gateway.translation.gemini_signatures import MARK, strip_signature
 
@@ -21,7 +22,9 @@ CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
 class OpenAIStream(ChunkStream):
     """Passes chunks on. Usage is always asked for upstream, and shown, once and last, only to callers who asked."""
 
-    def __init__(self, call: ChatCall, provider: OpenAI) -> None:
+    chunk_object: ClassVar[str] = "chat.completion.chunk"
+
+    def __init__(self, call: Call, provider: OpenAI) -> None:
         super().__init__(call)
         self._provider = provider
         self._finished: dict[int, bool] = {}  # by choice index
@@ -32,18 +35,18 @@ class OpenAIStream(ChunkStream):
     def feed(self, event: Event) -> list[bytes]:
         if event.data == DONE:
             return []
-        chunk = _loads(event.data)
+        chunk = loads(event.data)
         usage = chunk.pop("usage", None)
         if isinstance(usage, dict):  # an error can bring it too: what failed half way was consumed all the same
             self.usage = self._provider.usage(usage)
             self._usage = self._provider.repair_usage(usage)
         if chunk.get("error"):
             raise self._provider.stream_error(chunk["error"])
-        self._provider.repair_chunk(chunk, self)
+        self.repair(chunk)
         if not self._has_news(chunk):
             return []
         for choice in chunk["choices"]:
-            self._note(choice)
+            self.note(choice)
         if not self._head:
             self._head = {key: chunk[key] for key in ("id", "created", "system_fingerprint") if key in chunk}
         chunk["model"] = self.call.target.model
@@ -67,13 +70,20 @@ class OpenAIStream(ChunkStream):
         if not self.call.include_usage:
             return []
         usage = self._usage or self.counted().to_openai()
-        head = {"object": "chat.completion.chunk", "model": self.call.target.model, "choices": []}
+        head = {"object": self.chunk_object, "model": self.call.target.model, "choices": []}
         return [orjson.dumps({**self._head, **head, "usage": usage})]
 
-    def _note(self, choice: dict[str, Any]) -> None:
+    def repair(self, chunk: dict[str, Any]) -> None:
+        self._provider.repair_chunk(chunk, self)
+
+    def note_finish(self, choice: dict[str, Any]) -> None:
         index = choice.get("index") or 0
         self._finished[index] = bool(choice.get("finish_reason"))
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
+
+    def note(self, choice: dict[str, Any]) -> None:
+        """What it brought, for our own count."""
+        self.note_finish(choice)
         delta = choice.get("delta") or {}
         for key in ("content", "reasoning_content", "refusal"):
             if delta.get(key):
@@ -123,7 +133,7 @@ class OpenAI(Provider):
         return body
 
     def response(self, call: ChatCall, body: bytes) -> Completion:
-        payload = _loads(body)
+        payload = loads(body)
         if payload.get("error"):
             raise self.stream_error(payload["error"])
         if not isinstance(payload.get("choices"), list) or not payload["choices"]:
@@ -160,7 +170,20 @@ class OpenAI(Provider):
             image_output=drawn,
         )
 
-    def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+    def dialect(self, operation: str) -> Dialect[Any] | None:
+        return self if operation == "chat" else self._others.get(operation)
+
+    @cached_property
+    def _others(self) -> Mapping[str, Dialect[Any]]:
+        return self.other_dialects()
+
+    def other_dialects(self) -> Mapping[str, Dialect[Any]]:
+        """What it speaks besides chat, by operation."""
+        from gateway.providers.openai_prompts import OpenAICompletions, OpenAIEmbeddings  # made of what stands here
+
+        return {"completions": OpenAICompletions(self), "embeddings": OpenAIEmbeddings(self)}
+
+    def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
         detail = _error_object(body)
         hint = f"{call.target.provider} answered {status}: {redact(str(detail.get('message') or body[:300]))}"
         code = detail.get("code")
@@ -232,7 +255,7 @@ def _unsigned(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return plain
 
 
-def _loads(data: bytes) -> dict[str, Any]:
+def loads(data: bytes) -> dict[str, Any]:
     try:
         payload = orjson.loads(data)
     except orjson.JSONDecodeError as error:

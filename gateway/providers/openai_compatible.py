@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from billing.usage import Usage
-from gateway.providers.base import ChatCall
+from gateway.providers.base import ChatCall, Dialect
 from gateway.providers.openai import OpenAI, OpenAIStream
 
 
@@ -32,6 +32,11 @@ class OpenAICompatible(OpenAI):
 
     def stream(self, call: ChatCall) -> CompatibleStream:
         return CompatibleStream(call, self)
+
+    def other_dialects(self) -> Mapping[str, Dialect[Any]]:
+        from gateway.providers.openai_prompts import CompatibleCompletions
+
+        return {**super().other_dialects(), "completions": CompatibleCompletions(self)}
 
     def usage(self, usage: Mapping[str, Any]) -> Usage:
         counts = super().usage(self.repair_usage(dict(usage)))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import orjson
 
 from gateway import errors, tokens
-from gateway.providers.base import Answer, ChatCall, Egress, Outbound
+from gateway.providers.base import Answer, Call, ChatCall, Dialect, Egress, Outbound
 from gateway.providers.openai import OpenAI
 
 SLOW_SECONDS = 0.3  # between two words of sandbox/slow
@@ -89,7 +89,12 @@ class Sandbox(OpenAI):
         await asyncio.sleep(script.pause * len(script.words))
         return LocalAnswer(200, {"content-type": "application/json"}, [orjson.dumps(_whole(call, script))])
 
-    def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+    def other_dialects(self) -> Mapping[str, Dialect[Any]]:
+        from gateway.providers.sandbox_prompts import SandboxCompletions, SandboxEmbeddings
+
+        return {"completions": SandboxCompletions(self), "embeddings": SandboxEmbeddings(self)}
+
+    def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
         """A sandbox failure is the very answer that was asked for, so a 500 stays a 500."""
         return errors.internal() if status == 500 else super().error(call, status, headers, body)
 
@@ -106,7 +111,7 @@ def _slow(call: ChatCall) -> Script:
 def _length(call: ChatCall) -> Script:
     text = _reply(call) + " This goes on and on until the limit is reached, as a long answer would."
     limit = _max_tokens(call)
-    return _limited(call, text) if limit else Script(tuple(_words(text)[:LENGTH_WORDS]), "length")
+    return _limited(call, text) if limit else Script(tuple(words(text)[:LENGTH_WORDS]), "length")
 
 
 def _tool(call: ChatCall) -> Script:
@@ -147,11 +152,11 @@ def _failing(call: ChatCall) -> Script:
 
 
 def _stream_error(call: ChatCall) -> Script:
-    return Script(tuple(_words(_reply(call))), breaks="error")
+    return Script(tuple(words(_reply(call))), breaks="error")
 
 
 def _stream_cut(call: ChatCall) -> Script:
-    return Script(tuple(_words(_reply(call))), breaks="cut")
+    return Script(tuple(words(_reply(call))), breaks="cut")
 
 
 BEHAVIOURS: dict[str, Callable[[ChatCall], Script]] = {
@@ -173,7 +178,7 @@ def _reply(call: ChatCall) -> str:
     return f"You said: {text}" if text else "You said nothing."
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     """Pieces that join to `text` again, a word and the space after it in each."""
     first, *rest = text.split(" ")
     return [first, *(f" {word}" for word in rest)]
@@ -189,11 +194,11 @@ def _limited(call: ChatCall, text: str) -> Script:
     stops = call.body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
         text = text.split(stop, 1)[0] if stop else text
-    limit, words = _max_tokens(call), _words(text)
+    limit, pieces = _max_tokens(call), words(text)
     if limit is None:
-        return Script(tuple(words))
+        return Script(tuple(pieces))
     said: list[str] = []
-    for word in words:
+    for word in pieces:
         if tokens.count("".join([*said, word])) > limit:
             return Script(tuple(said), "length")
         said.append(word)
@@ -268,7 +273,7 @@ def _choices(call: ChatCall) -> range:
 
 def _deltas(script: Script) -> list[dict[str, Any]]:
     if script.refusal:
-        return [{"refusal": word} for word in _words(script.refusal)]
+        return [{"refusal": word} for word in words(script.refusal)]
     if not script.tool_calls:
         return [{"content": word} for word in script.words]
     deltas: list[dict[str, Any]] = []

@@ -12,7 +12,7 @@ import orjson
 
 from accounts.redaction import redact
 from gateway import errors
-from gateway.providers.base import ChatCall
+from gateway.providers.base import Call
 
 STATUS_OF_TYPE = {
     "invalid_request_error": 400,
@@ -33,13 +33,13 @@ NO_CREDIT = "credit balance is too low"  # said with a 400, though it is the acc
 CALLERS_FAULT = frozenset({400, 404, 409, 413})
 
 
-def error_for(call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+def error_for(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
     """For an answer with an error status."""
     detail = _detail(body)
     return _told(call, status, detail, retry_after=headers.get("retry-after"), raw=body)
 
 
-def error_in_body(call: ChatCall, payload: Mapping[str, Any]) -> errors.ApiError:
+def error_in_body(call: Call, payload: Mapping[str, Any]) -> errors.ApiError:
     """For an error object where an answer was promised: in a stream, or in a body with status 200."""
     error = payload.get("error")
     detail = error if isinstance(error, dict) else {"message": str(error)}
@@ -47,7 +47,7 @@ def error_in_body(call: ChatCall, payload: Mapping[str, Any]) -> errors.ApiError
 
 
 def _told(
-    call: ChatCall, status: int, detail: Mapping[str, Any] | None, *, retry_after: str | None = None, raw: bytes = b""
+    call: Call, status: int, detail: Mapping[str, Any] | None, *, retry_after: str | None = None, raw: bytes = b""
 ) -> errors.ApiError:
     said = redact(str((detail or {}).get("message") or ""))
     shown = said or redact(raw[:300].decode("utf-8", "replace"))

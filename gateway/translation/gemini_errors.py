@@ -13,7 +13,7 @@ import orjson
 
 from accounts.redaction import redact
 from gateway import errors
-from gateway.providers.base import ChatCall
+from gateway.providers.base import Call
 
 STATUS_OF = {
     "INVALID_ARGUMENT": 400,
@@ -38,7 +38,7 @@ TOO_LONG = "exceeds the maximum number of tokens"
 CALLERS_FAULT = frozenset({400, 404, 409, 413})
 
 
-def error_for(call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+def error_for(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
     """For an answer with an error status."""
     detail = _detail(body)
     if detail is None:
@@ -46,14 +46,14 @@ def error_for(call: ChatCall, status: int, headers: Mapping[str, str], body: byt
     return _told(call, status, detail, retry_after=headers.get("retry-after"))
 
 
-def error_in_body(call: ChatCall, error: object) -> errors.ApiError:
+def error_in_body(call: Call, error: object) -> errors.ApiError:
     """For an error object where an answer was promised: in a stream, or in a body with status 200."""
     detail = error if isinstance(error, dict) else {"message": str(error)}
     code = detail.get("code")
     return _told(call, code if isinstance(code, int) and code >= 400 else 500, detail)
 
 
-def _told(call: ChatCall, status: int, detail: Mapping[str, Any], *, retry_after: str | None = None) -> errors.ApiError:
+def _told(call: Call, status: int, detail: Mapping[str, Any], *, retry_after: str | None = None) -> errors.ApiError:
     said = redact(str(detail.get("message") or ""))
     hint = f"{call.target.provider} answered {status} for {call.target.upstream_model}: {said}"
     meant = _meant(status, detail)
@@ -92,7 +92,7 @@ def _refused(status: int, message: str, hint: str, *, code: str | None, param: s
     return errors.ApiError(status, message, type=errors.INVALID, code=code, param=param, hint=hint)
 
 
-def _unreadable(call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+def _unreadable(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
     """A page from something in between."""
     hint = f"{call.target.provider} answered {status}: {redact(body[:300].decode('utf-8', 'replace'))}"
     if status == 413:

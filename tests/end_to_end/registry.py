@@ -13,10 +13,11 @@ GPT, CLAUDE, OLD = "gpt-test", "claude-test", "gpt-retired"
 SLASHED = "vendor/family/model.v1:latest@2026"
 UNCONFIGURED, BROKEN = "without-credential", "broken-inside"
 FALLBACK = "two-routes"
+EMBEDDING, INSTRUCT = "embedding-test", "instruct-test"
 UNSET = "CREDENTIAL_THAT_NO_TEST_SETS"
-SANDBOX = ("echo", "slow", "length", "tool", "refuse", "rate-limit", "error", "stream-error", "stream-cut")
+SANDBOX = ("echo", "slow", "length", "tool", "refuse", "rate-limit", "error", "stream-error", "stream-cut", "embedding")
 
-KNOWN_TO_OPENAI = {GPT, SLASHED, FALLBACK}
+KNOWN_TO_OPENAI = {GPT, SLASHED, FALLBACK, EMBEDDING, INSTRUCT}
 KNOWN_TO_ANTHROPIC = {CLAUDE}
 
 
@@ -26,6 +27,8 @@ def seed(openai: FakeOpenAI, anthropic: FakeAnthropic) -> None:
     _serve(first, GPT)
     _serve(first, SLASHED)
     _serve(second, CLAUDE, max_output_tokens=4096)
+    _serve(first, EMBEDDING, capabilities={"embeddings": True, "chat": False, "completions": False})
+    _serve(first, INSTRUCT, capabilities={"completions": True, "chat": False})
     successor = make_model(OLD, shutdown_on=date(2026, 1, 5))
     successor.successor_id = GPT
     successor.save()
@@ -35,7 +38,9 @@ def seed(openai: FakeOpenAI, anthropic: FakeAnthropic) -> None:
     make_route(_serve(first, FALLBACK), second, CLAUDE)
     sandbox = make_provider("sandbox", kind="sandbox", needs_credential=False)
     for name in SANDBOX:
-        make_route(make_model(f"sandbox/{name}", owned_by="2389", vendor_id=name, sandbox=True), sandbox, name)
+        abilities = {"embeddings": True, "chat": False} if name == "embedding" else {}
+        model = make_model(f"sandbox/{name}", owned_by="2389", vendor_id=name, sandbox=True, capabilities=abilities)
+        make_route(model, sandbox, name)
         make_price(f"sandbox/{name}", input="0", output="0")
 
 

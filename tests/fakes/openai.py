@@ -8,12 +8,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from tests.fakes import openai_prompts
 from tests.fakes.answers import Answer
 from tests.fakes.server import FakeVendor, Received
 
 REASONING = re.compile(r"o\d|gpt-[5-9]")
 DEFAULTS = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 PROMPT_TOKENS = 11
+CHAT = "/v1/chat/completions"
+PATHS = {CHAT, "/v1/completions", "/v1/embeddings"}
 
 
 class FakeOpenAI(FakeVendor):
@@ -26,18 +29,22 @@ class FakeOpenAI(FakeVendor):
     def refusal(self, received: Received) -> tuple[int, dict[str, Any]] | None:
         if received.headers.get("authorization") != f"Bearer {self.credential}":
             return 401, _error("Incorrect API key provided.", code="invalid_api_key")
-        if (received.method, received.path) != ("POST", "/v1/chat/completions"):
+        if received.method != "POST" or received.path not in PATHS:
             return 404, _error(f"Invalid URL ({received.method} {received.path})", code=None)
         body = received.json
         model = body.get("model")
         if model not in self.known:
             said = f"The model `{model}` does not exist or you do not have access to it."
             return 404, _error(said, code="model_not_found")
-        if not body.get("messages"):
+        if received.path == CHAT and not body.get("messages"):
             return 400, _error("Invalid 'messages': empty array.", code="empty_array", param="messages")
         return _unsupported(str(model), body)
 
     def whole(self, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+        if "input" in body:
+            return openai_prompts.embeddings(body)
+        if "prompt" in body:
+            return openai_prompts.completion(body, answer)
         calls = _tool_calls(body)
         message: dict[str, Any] = {"role": "assistant", "content": None if calls else answer.text, "refusal": None}
         if calls:
@@ -47,6 +54,8 @@ class FakeOpenAI(FakeVendor):
         return {**_head(body, "chat.completion"), "choices": [choice], "usage": _usage(answer)}
 
     def events(self, body: Mapping[str, Any], answer: Answer) -> list[bytes]:
+        if "prompt" in body:
+            return openai_prompts.completion_events(body, answer)
         wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         calls = _tool_calls(body)
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None if calls else "", "refusal": None}]

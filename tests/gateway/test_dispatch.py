@@ -11,9 +11,10 @@ import pytest
 from billing.entries import Entry as LedgerEntry
 from billing.ledger import Ledger
 from gateway import request_ids
-from gateway.dispatch import ChatRequest, Dispatch
+from gateway.dispatch import Dispatch, Request
 from gateway.egress import Egress
 from gateway.errors import ApiError, ModelGoneError
+from gateway.operations import CHAT
 from gateway.payment import Cashier
 from gateway.providers.base import Target
 from gateway.registry import Registry, Snapshot
@@ -48,7 +49,7 @@ class Rows:
 class Free:
     """Admits everybody, for nothing."""
 
-    async def admit(self, body: object, model: object, ledger: LedgerEntry) -> int | None:
+    async def admit(self, operation: object, body: object, model: object, ledger: LedgerEntry) -> int | None:
         return None
 
     async def release(self, ledger: LedgerEntry) -> None:
@@ -70,7 +71,7 @@ async def test_a_circle_of_models_that_the_vendor_dropped_comes_to_an_end() -> N
     body = {"model": "one", "messages": [{"role": "user", "content": "hi"}]}
     row = LedgerEntry(request_ids.new(), 1, 1)
     with pytest.raises(ModelGoneError):
-        await dispatch.complete(ChatRequest(body=body, principal=CALLER, entry=row))
+        await dispatch.complete(Request(CHAT, body=body, principal=CALLER, entry=row))
     assert registry.gone == ["one", "two"]
     assert [(settled.status, settled.error_code) for settled in rows.settled] == [(404, "model_not_found")]
 
@@ -90,7 +91,7 @@ async def _complete(registry: Known, *messages: dict[str, Any]) -> LedgerEntry:
     """The row of a request, whether it went well or not."""
     rows = Rows()
     dispatch = _dispatch(registry, rows)
-    request = ChatRequest({"model": "one", "messages": messages}, CALLER, LedgerEntry(request_ids.new(), 1, 1))
+    request = Request(CHAT, {"model": "one", "messages": messages}, CALLER, LedgerEntry(request_ids.new(), 1, 1))
     with contextlib.suppress(ApiError):
         await dispatch.complete(request)
     (row,) = rows.settled
@@ -115,4 +116,4 @@ async def test_a_fault_of_the_callers_is_not_tried_on_the_next_route() -> None:
 
 async def test_a_model_that_does_not_chat_is_not_asked() -> None:
     row = await _complete(Known("echo", capabilities={"chat": False}), {"role": "user", "content": "hi"})
-    assert (row.status, row.upstream_model) == (400, "")
+    assert (row.status, row.error_code, row.upstream_model) == (400, "unsupported_endpoint", "")

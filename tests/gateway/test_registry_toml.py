@@ -15,6 +15,7 @@ from genai_prices.types import TieredPrices
 from gateway import lifecycle
 from gateway.lifecycle import Lifecycle
 from gateway.providers.sandbox import BEHAVIOURS
+from gateway.providers.sandbox_prompts import EMBEDDING
 from gateway.registry_file import ModelEntry, parse
 
 PATH = Path(__file__).parents[2] / "gateway" / "registry.toml"
@@ -138,7 +139,7 @@ def test_reasoning_models_alone_have_parameters_taken_away(model: ModelEntry) ->
 
 def test_every_behaviour_of_the_sandbox_is_a_model_that_is_described_and_free() -> None:
     sandbox = [model for model in FILE.models if model.sandbox]
-    assert {model.id for model in sandbox} == {f"sandbox/{name}" for name in BEHAVIOURS}
+    assert {model.id for model in sandbox} == {f"sandbox/{name}" for name in (*BEHAVIOURS, EMBEDDING)}
     for model in sandbox:
         assert model.routes is not None
         assert [route.upstream_model for route in model.routes] == [model.id.removeprefix("sandbox/")]
