@@ -23,7 +23,6 @@ register_converter(Month, "month")
 
 app_name = "billing"
 urlpatterns = [
-    path("", views_pages.home, name="home"),
-    path("<slug:slug>/", views_pages.organization, name="organization"),
-    path("<slug:slug>/statements/<month:month>.json", views_pages.statement, name="statement"),
+    path("o/<slug:slug>/billing/", views_pages.organization, name="organization"),
+    path("o/<slug:slug>/billing/statements/<month:month>.json", views_pages.statement, name="organization-statement"),
 ]

@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("gateway.urls")),
     path("", include("gateway.pages_urls")),
     path("", include("accounts.urls")),
-    path("billing/", include("billing.urls")),
+    path("", include("billing.urls")),
     path(".well-known/2389-keys.json", signing_keys, name="signing-keys"),
     # One way in: the sign-in page counts attempts, the admin's own does not.
     path("admin/login/", RedirectView.as_view(pattern_name="accounts:sign-in", query_string=True)),
