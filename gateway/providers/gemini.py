@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote
 
 import orjson
 
+from gateway import images
 from gateway.errors import ApiError
 from gateway.providers.base import Answer, ChatCall, ChunkStream, Completion, Egress, Outbound, Provider
+from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_errors import error_for
 from gateway.translation.gemini_framing import EventsOnly
 from gateway.translation.gemini_request import generate_request
 from gateway.translation.gemini_response import completion
 from gateway.translation.gemini_stream import GenerateStream
+
+# What the models look at. `image/jpg` is no media type, but what some servers call JPEGs.
+IMAGES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/webp", "image/heic", "image/heif"})
 
 
 class Gemini(Provider):
@@ -42,5 +48,18 @@ class Gemini(Provider):
         return error_for(call, status, headers, body)
 
     async def send(self, call: ChatCall, egress: Egress) -> Answer:
-        answer = await super().send(call, egress)
+        answer = await super().send(await _with_images(call), egress)
         return EventsOnly(answer) if call.streaming and answer.status == 200 else answer
+
+
+async def _with_images(call: ChatCall) -> ChatCall:
+    """With the images themselves where the caller named URLs, for a model that does not read those."""
+    if Capabilities.of(call.target.capabilities).image_urls:
+        return call
+    links = images.linked(call.body["messages"])
+    if not links:
+        return call
+    # Nothing is fetched for a request that would be refused anyway.
+    generate_request(replace(call, body=images.placed(call.body, {link.url: images.PIXEL for link in links})))
+    fetched = await images.fetch(links, media=IMAGES)
+    return replace(call, body=images.placed(call.body, fetched))

@@ -20,6 +20,7 @@ from gateway.translation.gemini_tools import Toolset, toolset
 
 SCHEMA_AT = "response_format.json_schema.schema"
 JSON = "application/json"
+MAX_STOPS = 5
 SEEDS = 2**31  # Gemini's are 32 bits wide
 
 
@@ -77,7 +78,10 @@ def _check_answerable(body: Mapping[str, Any], takes: Capabilities) -> None:
 
 def _stop_sequences(stop: object) -> list[str]:
     given = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
-    return [text for text in given if isinstance(text, str) and text]
+    found = [text for text in given if isinstance(text, str) and text]
+    if len(found) > MAX_STOPS:
+        raise errors.invalid(f"'stop' can name at most {MAX_STOPS} sequences.", param="stop")
+    return found
 
 
 def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
