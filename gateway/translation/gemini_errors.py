@@ -34,6 +34,7 @@ STATUS_OF = {
     "DEADLINE_EXCEEDED": 504,
 }
 BILLING_REASONS = frozenset({"BILLING_DISABLED", "CONSUMER_SUSPENDED"})
+OUR_KEY = ("API key", "API Key")  # is not valid, has expired, was not found: also where the details are missing
 TOO_LONG = "exceeds the maximum number of tokens"
 CALLERS_FAULT = frozenset({400, 404, 409, 413})
 
@@ -70,7 +71,7 @@ def _told(call: Call, status: int, detail: Mapping[str, Any], *, retry_after: st
 def _meant(status: int, detail: Mapping[str, Any]) -> int:
     """The HTTP status that says what really happened."""
     reasons = {str(entry.get("reason")) for entry in _details(detail)}
-    if any(reason.startswith("API_KEY") for reason in reasons):
+    if any(reason.startswith("API_KEY") for reason in reasons) or str(detail.get("message")).startswith(OUR_KEY):
         return 401
     if reasons & BILLING_REASONS:
         return 402

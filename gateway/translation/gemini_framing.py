@@ -35,7 +35,7 @@ class EventsOnly:
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         bare = bytearray()
-        before = b"\n"  # the line that is being read, as far as it is blank: JSON may begin in the next chunk
+        before = b"\n"  # the break before a line that is blank so far: JSON may begin in the next chunk
         async with aclosing(self._answer.chunks()) as chunks:
             async for chunk in chunks:
                 if bare:
@@ -57,6 +57,6 @@ class EventsOnly:
 
 
 def _blank_end(read: bytes) -> bytes:
-    """The last line, with the break before it, when nothing but blanks stand in it so far."""
-    line = read[max(read.rfind(b"\n"), read.rfind(b"\r")) :]
-    return line if not line[1:].strip(b" \t") and line[:1] in (b"\r", b"\n") else b""
+    """The break before the last line, when nothing but blanks stand in that so far."""
+    line = read[max(read.rfind(b"\n"), read.rfind(b"\r"), 0) :]
+    return line[:1] if line[:1] in (b"\r", b"\n") and not line[1:].strip(b" \t") else b""

@@ -138,7 +138,8 @@ class _Walk:
 
     def _call(self, function: Mapping[str, Any], given_id: str, signature: str | None, *, at: str) -> _Call:
         call_id, name = strip_signature(given_id), self._names.out(function["name"])
-        part: Part = {"functionCall": {"id": call_id, "name": name, "args": call_arguments(function.get("arguments"))}}
+        head = {"id": call_id, "name": name} if call_id else {"name": name}
+        part: Part = {"functionCall": {**head, "args": call_arguments(function.get("arguments"))}}
         if signature is not None and self._takes.thinking != "none":
             part["thoughtSignature"] = signature
         return _Call(call_id, function["name"], part, at)

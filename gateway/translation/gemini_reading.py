@@ -30,6 +30,7 @@ FINISH = {
     "IMAGE_RECITATION": "content_filter",
     "IMAGE_OTHER": "content_filter",
     "NO_IMAGE": "content_filter",
+    "MODEL_ARMOR": "content_filter",
 }
 UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
 
@@ -58,13 +59,13 @@ def candidates_in(payload: Mapping[str, Any]) -> list[tuple[int, Mapping[str, An
     """The candidates by index. An index that is left out is 0, as everywhere in this format."""
     return [
         (index if isinstance(index := candidate.get("index"), int) else 0, candidate)
-        for candidate in _objects(payload.get("candidates"))
+        for candidate in objects(payload.get("candidates"))
     ]
 
 
 def parts_in(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     content = candidate.get("content")
-    return [*_objects(content.get("parts"))] if isinstance(content, dict) else []
+    return [*objects(content.get("parts"))] if isinstance(content, dict) else []
 
 
 def blocked(payload: Mapping[str, Any]) -> str | None:
@@ -73,6 +74,12 @@ def blocked(payload: Mapping[str, Any]) -> str | None:
     if not isinstance(feedback, dict) or not feedback.get("blockReason"):
         return None
     return str(feedback.get("blockReasonMessage") or f"The prompt was blocked: {feedback['blockReason']}.")
+
+
+def refusal(candidate: Mapping[str, Any], finish: str) -> str | None:
+    """What Gemini says of an answer that it held back; for other answers it only tells how they ended."""
+    said = candidate.get("finishMessage")
+    return said if finish == "content_filter" and isinstance(said, str) and said else None
 
 
 def finish_reason(reason: object, *, called: bool, legacy: bool) -> str:
@@ -132,10 +139,10 @@ def logprobs_of(candidate: Mapping[str, Any]) -> dict[str, Any] | None:
     result = candidate.get("logprobsResult")
     if not isinstance(result, dict) or not isinstance(result.get("chosenCandidates"), list):
         return None
-    tops = _objects(result.get("topCandidates"))
+    tops = objects(result.get("topCandidates"))
     content = []
-    for position, chosen in enumerate(_objects(result["chosenCandidates"])):
-        top = _objects(tops[position].get("candidates")) if position < len(tops) else []
+    for position, chosen in enumerate(objects(result["chosenCandidates"])):
+        top = objects(tops[position].get("candidates")) if position < len(tops) else []
         content.append({**_logprob(chosen), "top_logprobs": [_logprob(one) for one in top]})
     return {"content": content, "refusal": None}
 
@@ -145,5 +152,6 @@ def _logprob(token: Mapping[str, Any]) -> dict[str, Any]:
     return {"token": text, "logprob": value if isinstance(value, int | float) else 0.0, "bytes": list(text.encode())}
 
 
-def _objects(entries: object) -> list[dict[str, Any]]:
+def objects(entries: object) -> list[dict[str, Any]]:
+    """The objects of a list, whatever else is in it or in its place."""
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway import errors
 from gateway.providers.base import ChatCall, Completion
+from gateway.translation.gemini_calls import Calls
 from gateway.translation.gemini_errors import error_in_body
 from gateway.translation.gemini_reading import (
     Reading,
@@ -16,6 +17,7 @@ from gateway.translation.gemini_reading import (
     logprobs_of,
     parts_in,
     read_object,
+    refusal,
 )
 from gateway.translation.gemini_usage import usage_of
 
@@ -56,18 +58,18 @@ def _refused(call: ChatCall, answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def _choice(candidate: Mapping[str, Any], index: int, reading: Reading) -> dict[str, Any]:
     words = {"content": "", "reasoning_content": ""}
-    calls: list[dict[str, Any]] = []
+    taken, calls = Calls(reading, index), []
     for part in parts_in(candidate):
         said = reading.text(part)
         if said is not None:
             words[said[0]] += said[1]
-        made = reading.call(part, choice=index, position=len(calls))
-        if made is not None:
-            calls.append(made)
+        calls += taken.take(part)
+    calls += taken.close()
+    reason = finish_reason(candidate.get("finishReason"), called=bool(calls), legacy=reading.legacy)
     message: dict[str, Any] = {
         "role": "assistant",
         "content": words["content"] or (None if calls else ""),
-        "refusal": None,
+        "refusal": refusal(candidate, reason),
     }
     if words["reasoning_content"]:
         message["reasoning_content"] = words["reasoning_content"]
@@ -79,5 +81,5 @@ def _choice(candidate: Mapping[str, Any], index: int, reading: Reading) -> dict[
         "index": index,
         "message": message,
         "logprobs": logprobs_of(candidate),
-        "finish_reason": finish_reason(candidate.get("finishReason"), called=bool(calls), legacy=reading.legacy),
+        "finish_reason": reason,
     }

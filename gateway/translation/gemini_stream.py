@@ -7,7 +7,7 @@ before, one a candidate. Older models send one with every item, so it is believe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from billing.usage import Usage
 from gateway import errors
 from gateway.providers.base import ChatCall, ChunkStream
 from gateway.sse import DONE, Event
+from gateway.translation.gemini_calls import Calls
 from gateway.translation.gemini_errors import error_in_body
 from gateway.translation.gemini_reading import (
     UNSPECIFIED,
@@ -26,6 +27,7 @@ from gateway.translation.gemini_reading import (
     logprobs_of,
     parts_in,
     read_objects,
+    refusal,
 )
 from gateway.translation.gemini_usage import usage_of
 
@@ -34,8 +36,9 @@ _ROLE = {"role": "assistant", "content": "", "refusal": None}
 
 @dataclass(slots=True)
 class _Choice:
-    calls: int = 0
+    calls: Calls
     stopped: object = None  # the last reason to stop, in Gemini's words
+    said: Mapping[str, Any] = field(default_factory=dict)  # the candidate that gave it
 
 
 class GenerateStream(ChunkStream):
@@ -71,50 +74,60 @@ class GenerateStream(ChunkStream):
     def end(self) -> list[bytes]:
         if not self._choices or any(choice.stopped is None for choice in self._choices.values()):
             raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finishReason")
-        reasons = {
-            index: finish_reason(choice.stopped, called=choice.calls > 0, legacy=self._reading.legacy)
-            for index, choice in sorted(self._choices.items())
-        }
+        chunks: list[bytes] = []
+        reasons: dict[int, str] = {}
+        for index, choice in sorted(self._choices.items()):
+            chunks += [self._chunk(index, delta) for delta in self._called(index, choice.calls.close())]
+            called = choice.calls.count > 0
+            reasons[index] = finish_reason(choice.stopped, called=called, legacy=self._reading.legacy)
+            why = refusal(choice.said, reasons[index])
+            if why is not None:
+                self.produced.append(why)
+                chunks.append(self._chunk(index, {"refusal": why}))
         self.finish_reason = next(iter(reasons.values()))
-        chunks = [self._chunk(index, {}, finish=reason) for index, reason in reasons.items()]
+        chunks += [self._chunk(index, {}, finish=reason) for index, reason in reasons.items()]
         if self.call.include_usage:
             chunks.append(orjson.dumps({**self._head, "choices": [], "usage": self._used().to_openai()}))
         return chunks
 
     def _candidate(self, index: int, candidate: Mapping[str, Any]) -> list[bytes]:
         chunks = self._begin(index)
+        deltas = [delta for part in parts_in(candidate) for delta in self._deltas(index, part)]
         logprobs = logprobs_of(candidate)
-        for part in parts_in(candidate):
-            delta = self._delta(index, part)
-            if delta is not None:
-                chunks.append(self._chunk(index, delta, logprobs=logprobs))
-                logprobs = None  # they belong to the whole item, and are told once
+        if logprobs and not deltas:
+            deltas = [{"content": ""}]
+        # They belong to the whole item, and are told once: with its words, where it has any.
+        bearer = next((place for place, delta in enumerate(deltas) if "content" in delta), 0)
+        chunks += [
+            self._chunk(index, delta, logprobs=logprobs if place == bearer else None)
+            for place, delta in enumerate(deltas)
+        ]
         reason = candidate.get("finishReason")
         if reason and reason != UNSPECIFIED:
-            self._choices[index].stopped = reason
+            self._choices[index].stopped, self._choices[index].said = reason, candidate
         return chunks
 
     def _begin(self, index: int) -> list[bytes]:
         if index in self._choices:
             return []
-        self._choices[index] = _Choice()
+        self._choices[index] = _Choice(Calls(self._reading, index))
         return [self._chunk(index, _ROLE)]
 
-    def _delta(self, index: int, part: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _deltas(self, index: int, part: Mapping[str, Any]) -> list[dict[str, Any]]:
         said = self._reading.text(part)
         if said is not None:
             self.produced.append(said[1])
-            return {said[0]: said[1]}
-        choice = self._choices[index]
-        made = self._reading.call(part, choice=index, position=choice.calls)
-        if made is None:
-            return None
-        position, choice.calls = choice.calls, choice.calls + 1
-        function = made["function"]
-        self.produced += [function["name"], function["arguments"]]
-        if self._reading.legacy:  # which has room for one call only
-            return {"function_call": function} if position == 0 else None
-        return {"tool_calls": [{"index": position, **made}]}
+            return [{said[0]: said[1]}]
+        return self._called(index, self._choices[index].calls.take(part))
+
+    def _called(self, index: int, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The calls that have just become whole. The legacy form has room for the first of all only."""
+        first = self._choices[index].calls.count - len(made)
+        for call in made:
+            self.produced += [call["function"]["name"], call["function"]["arguments"]]
+        if self._reading.legacy:
+            return [{"function_call": call["function"]} for call in made[: 1 if first == 0 else 0]]
+        return [{"tool_calls": [{"index": first + place, **call}]} for place, call in enumerate(made)]
 
     def _blocked(self, payload: Mapping[str, Any]) -> list[bytes]:
         """A prompt that was refused has no candidates: the caller gets one, with nothing but the reason."""

@@ -35,6 +35,10 @@ def error(status: int, body: object, headers: dict[str, str] | None = None) -> A
     ("status", "body", "expected", "code"),
     [
         (400, failure(400, "INVALID_ARGUMENT", "Bad.", info("API_KEY_INVALID")), 502, "upstream_authentication_error"),
+        (400, failure(400, "INVALID_ARGUMENT", "API key expired. Please renew the API key."), 502,
+         "upstream_authentication_error"),
+        (400, failure(400, "INVALID_ARGUMENT", "API Key not found. Please pass a valid API key."), 502,
+         "upstream_authentication_error"),
         (403, failure(403, "PERMISSION_DENIED", "No.", info("API_KEY_SERVICE_BLOCKED")), 502,
          "upstream_authentication_error"),
         (401, failure(401, "UNAUTHENTICATED"), 502, "upstream_authentication_error"),

@@ -109,6 +109,12 @@ def test_the_first_of_unsigned_calls_says_that_it_is_unsigned_where_the_model_as
     assert not any("thoughtSignature" in part for part in older[1]["parts"])
 
 
+def test_an_empty_id_is_not_sent() -> None:
+    made = contents(USER, tool_calls(("", "add", "{}")), result("", "3"), **OLDER)
+    assert made[1]["parts"] == [{"functionCall": {"name": "add", "args": {}}}]
+    assert made[2]["parts"] == [{"functionResponse": {"name": "add", "response": {"result": "3"}}}]
+
+
 def test_legacy_calls_are_paired_by_name() -> None:
     called = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}}
     made = contents(USER, called, {"role": "function", "name": "add", "content": "3"}, **OLDER)

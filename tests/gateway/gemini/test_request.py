@@ -51,6 +51,7 @@ def test_the_smallest_request_is_nothing_but_its_words() -> None:
         ({"temperature": 0}, {"temperature": 0}),
         ({"stop": "END"}, {"stopSequences": ["END"]}),
         ({"stop": ["a", "", "\n"]}, {"stopSequences": ["a", "\n"]}),
+        ({"stop": ["a", "b", "c", "d", "e", ""]}, {"stopSequences": ["a", "b", "c", "d", "e"]}),
         ({"n": 1}, {}),
         ({"n": 3}, {"candidateCount": 3}),
         ({"seed": 7}, {"seed": 7}),
@@ -94,6 +95,11 @@ def test_a_model_without_sampling_is_not_told_how_to_sample() -> None:
     assert config(given, sampling=False) == {"seed": 4}
 
 
+def google(**config: Any) -> dict[str, Any]:
+    """As callers of Google's own OpenAI endpoint write it."""
+    return {"extra_body": {"google": {"thinking_config": config}}}
+
+
 @pytest.mark.parametrize(
     ("capabilities", "given", "expected"),
     [
@@ -120,6 +126,26 @@ def test_a_model_without_sampling_is_not_told_how_to_sample() -> None:
          {"thinkingBudget": 32768, "includeThoughts": True}),
         (OLDER, {"thinking": {"type": "enabled", "budget_tokens": 99999}},
          {"thinkingBudget": 24576, "includeThoughts": True}),
+        ({}, google(thinking_level="HIGH"), {"thinkingLevel": "high", "includeThoughts": True}),
+        ({}, google(thinking_budget=9000, include_thoughts=False),
+         {"thinkingLevel": "medium", "includeThoughts": False}),
+        ({}, google(include_thoughts=True), {"includeThoughts": True}),
+        ({}, google(thinking_budget=-1, include_thoughts=True), {"includeThoughts": True}),
+        ({}, google(thinking_budget=-1), None),
+        ({}, {**google(include_thoughts=True), "reasoning_effort": "none"},
+         {"thinkingLevel": "low", "includeThoughts": True}),
+        ({}, {**google(thinking_budget=24576), "reasoning_effort": "low"},
+         {"thinkingLevel": "low", "includeThoughts": True}),
+        ({}, {**google(thinking_level="low"), "thinking": {"type": "enabled", "budget_tokens": 24576}},
+         {"thinkingLevel": "low", "includeThoughts": True}),
+        ({}, {"google": {"thinking_config": {"thinking_level": "low"}}},
+         {"thinkingLevel": "low", "includeThoughts": True}),
+        (OLDER, google(thinking_budget=800), {"thinkingBudget": 800, "includeThoughts": True}),
+        (OLDER, google(thinking_budget=-1), {"thinkingBudget": -1, "includeThoughts": True}),
+        (OLDER, google(thinking_budget=0), {"thinkingBudget": 0, "includeThoughts": False}),
+        (OLDER, google(thinking_level="low"), {"thinkingBudget": 1024, "includeThoughts": True}),
+        (OLDER, google(include_thoughts=True), {"includeThoughts": True}),
+        ({"thinking": "none"}, google(include_thoughts=True), None),
         ({"thinking": "none"}, {"reasoning_effort": "high"}, None),
         ({}, {}, None),
         (OLDER, {}, None),
@@ -138,7 +164,13 @@ def test_an_effort_is_a_level_or_a_budget_as_the_model_knows_it(
         ({"modalities": ["image"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"reasoning_effort": "enormous"}, "reasoning_effort"),
+        (google(thinking_level="x"), "extra_body.google.thinking_config.thinking_level"),
+        (google(thinking_budget="9"), "extra_body.google.thinking_config.thinking_budget"),
+        (google(thinking_budget=-2), "extra_body.google.thinking_config.thinking_budget"),
+        (google(thinking_budget=9, thinking_level="low"), "extra_body.google.thinking_config"),
+        ({"google": {"thinking_config": {"include_thoughts": 1}}}, "google.thinking_config.include_thoughts"),
         ({"max_tokens": 0}, "max_tokens"),
+        ({"stop": ["a", "b", "c", "d", "e", "f"]}, "stop"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.schema"),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0]"),

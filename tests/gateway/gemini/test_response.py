@@ -137,6 +137,16 @@ def test_a_blocked_prompt_is_an_empty_answer(feedback: dict[str, Any], refusal: 
     assert made.usage == Usage(input=4)
 
 
+def test_why_an_answer_was_held_back_is_its_refusal() -> None:
+    held = item(words("so f"), finish="SAFETY")
+    held["candidates"][0]["finishMessage"] = "Too dangerous."
+    choice = first(held)
+    assert (choice["message"]["content"], choice["message"]["refusal"]) == ("so f", "Too dangerous.")
+    made = item(calls("add"), finish="STOP")
+    made["candidates"][0]["finishMessage"] = "Model generated function call(s)."
+    assert first(made)["message"]["refusal"] is None
+
+
 def test_log_probabilities_are_shown_in_openais_shape() -> None:
     answer = item(words("hé"), finish="STOP")
     answer["candidates"][0]["logprobsResult"] = {

@@ -37,12 +37,20 @@ ASK: dict[str, Any] = {
     "response_format": {"type": "json_schema", "json_schema": {"schema": {"anyOf": [{"$ref": "#"}], "items": {}}}},
     "reasoning_effort": "low",
     "thinking": {"type": "enabled", "budget_tokens": 5},
+    "extra_body": {"google": {"thinking_config": {"thinking_level": "low", "include_thoughts": True}}},
     "stop": ["x"],
     "modalities": ["text"],
     "seed": 1, "logprobs": True, "top_logprobs": 2, "n": 1, "top_k": 3, "max_tokens": 5,
 }  # fmt: skip
 ANSWER: dict[str, Any] = {
-    **item(words("a"), words("b", thought=True), {**calls("add", a=1), "thoughtSignature": "abcd"}, finish="STOP"),
+    **item(
+        words("a"),
+        words("b", thought=True),
+        {**calls("add", a=1), "thoughtSignature": "abcd"},
+        {"functionCall": {"name": "f", "willContinue": True}},
+        {"functionCall": {"partialArgs": [{"jsonPath": "$.a[0].b", "stringValue": "x", "willContinue": True}]}},
+        finish="STOP",
+    ),
     **counts(1, 2, thoughtsTokenCount=3),
     "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "No."},
 }

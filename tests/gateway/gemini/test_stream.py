@@ -216,6 +216,31 @@ def test_log_probabilities_are_told_once_an_item() -> None:
     assert [one["content"][0]["token"] for one in found] == ["ab"]
 
 
+def test_log_probabilities_go_with_words_and_are_never_lost() -> None:
+    told = {"logprobsResult": {"chosenCandidates": [{"token": "a", "logProbability": -1}]}}
+    thinking = item(words("hm", thought=True), words("a"))
+    silent, last = item(), item(calls("add"), finish="STOP")
+    for one in (thinking, silent, last):
+        one["candidates"][0] |= told
+    outcome = run(body_of(thinking, silent, last))
+    streams.assert_well_formed(outcome.chunks, usage=True)
+    bearers = [c["delta"] for chunk in outcome.chunks for c in chunk["choices"] if c["logprobs"]]
+    assert bearers[:2] == [{"content": "a"}, {"content": ""}]
+    assert list(bearers[2]) == ["tool_calls"]
+    assert len(bearers) == 3
+
+
+def test_why_an_answer_was_held_back_is_told_before_its_end() -> None:
+    held = item(words("so f"), finish="SAFETY")
+    held["candidates"][0]["finishMessage"] = "Too dangerous."
+    outcome = run(body_of(held))
+    streams.assert_well_formed(outcome.chunks, usage=True)
+    assert deltas(outcome)[-2:] == [{"refusal": "Too dangerous."}, {}]
+    made = item(calls("add"), finish="STOP")
+    made["candidates"][0]["finishMessage"] = "Model generated function call(s)."
+    assert streams.text(run(body_of(made)).chunks, "refusal") == ""
+
+
 STREAMS = [case for case in transcripts.cases("gemini") if case.status == 200 and case.stream]
 
 
