@@ -32,6 +32,7 @@ FINISH = {
     "NO_IMAGE": "content_filter",
     "MODEL_ARMOR": "content_filter",
 }
+MAX_CANDIDATES = 128
 UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
 
 
@@ -56,11 +57,16 @@ def read_objects(data: bytes) -> list[dict[str, Any]]:
 
 
 def candidates_in(payload: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    """The candidates by index. An index that is left out is 0, as everywhere in this format."""
-    return [
-        (index if isinstance(index := candidate.get("index"), int) else 0, candidate)
-        for candidate in objects(payload.get("candidates"))
-    ]
+    """The candidates by index. An index that is left out is 0, as everywhere in this format. Raises `ApiError` (502)
+    for one that nobody can have asked for."""
+    found: list[tuple[int, Mapping[str, Any]]] = []
+    for candidate in objects(payload.get("candidates")):
+        index = candidate.get("index")
+        index = index if isinstance(index, int) else 0
+        if not 0 <= index < MAX_CANDIDATES:
+            raise errors.upstream_unavailable(f"Gemini sent a candidate of index {index}")
+        found.append((int(index), candidate))
+    return found
 
 
 def parts_in(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -108,10 +108,10 @@ class GenerateStream(ChunkStream):
         return chunks
 
     def _begin(self, index: int) -> list[bytes]:
-        if index in self._choices:
-            return []
-        self._choices[index] = _Choice(Calls(self._reading, index))
-        return [self._chunk(index, _ROLE)]
+        """Choices begin in their order, whichever is heard of first: client libraries keep them in a list."""
+        begun = range(len(self._choices), index + 1)
+        self._choices |= {one: _Choice(Calls(self._reading, one)) for one in begun}
+        return [self._chunk(one, _ROLE) for one in begun]
 
     def _deltas(self, index: int, part: Mapping[str, Any]) -> list[dict[str, Any]]:
         said = self._reading.text(part)

@@ -85,6 +85,25 @@ def test_each_choice_has_its_role_its_calls_and_its_end() -> None:
     assert ends == {0: "length", 1: "tool_calls"}
 
 
+def test_choices_begin_in_their_order_whichever_is_heard_of_first() -> None:
+    outcome = run(body_of(item(words("c"), finish="STOP", index=2), item(words("a"), finish="STOP", index=0)), {"n": 3})
+    assert [c["index"] for chunk in outcome.chunks for c in chunk["choices"]] == [0, 1, 2, 2, 0]
+    assert outcome.error is not None  # the second was begun and never came
+    whole = run(body_of(*(item(words("x"), finish="STOP", index=index) for index in (2, 0, 1))), {"n": 3})
+    streams.assert_well_formed(whole.chunks, usage=True)
+    state = ChatCompletionStreamState()
+    for chunk in whole.chunks:
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    assert [choice.index for choice in state.get_final_completion().choices] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("index", [-1, 128, 10**9])
+def test_a_candidate_that_nobody_can_have_asked_for_is_an_error(index: int) -> None:
+    outcome = run(body_of(item(words("a"), finish="STOP", index=index)))
+    assert outcome.error is not None
+    assert (outcome.error.status, outcome.chunks) == (502, [])
+
+
 @pytest.mark.parametrize("body", [SPOKEN, CALLED, TWO])
 def test_the_bytes_may_be_cut_anywhere(body: bytes) -> None:
     whole = run(body).chunks
