@@ -19,6 +19,7 @@ class Capabilities:
     max_budget: int = 24576
     sampling: bool = True
     n: bool = True  # whether it gives several answers to one request
+    logprobs: bool = True
     vision: bool = True
     image_urls: bool = True  # whether it reads public URLs by itself
     audio: bool = False  # whether it listens: most models have a price of its own for audio, which is not metered apart

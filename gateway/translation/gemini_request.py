@@ -14,7 +14,7 @@ from gateway.translation.chat_request import answer_limit
 from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_messages import converse
 from gateway.translation.gemini_names import FunctionNames
-from gateway.translation.gemini_schema import adapted
+from gateway.translation.gemini_schema import answer_field, schema_language
 from gateway.translation.gemini_thinking import thinking_config
 from gateway.translation.gemini_tools import Toolset, toolset
 
@@ -30,7 +30,7 @@ def generate_request(call: ChatCall) -> dict[str, Any]:
     _check_answerable(body, takes)
     conversation = converse(body["messages"], takes=takes, names=names)
     tools = toolset(call, takes=takes, names=names)
-    answer = _answer_format(body, takes)
+    answer = _answer_format(call, takes)
     if answer and not takes.tools_with_json:
         tools = _without_conflict(tools)
     config = {
@@ -40,7 +40,7 @@ def generate_request(call: ChatCall) -> dict[str, Any]:
         "seed": body["seed"] % SEEDS if isinstance(body.get("seed"), int) else None,
         "thinkingConfig": thinking_config(body, takes=takes),
         **(_sampling(body) if takes.sampling else {}),
-        **_logprobs(body),
+        **(_logprobs(body) if takes.logprobs else {}),
         **answer,
     }
     made = {
@@ -102,8 +102,8 @@ def _logprobs(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"responseLogprobs": True, "logprobs": body.get("top_logprobs") or None}
 
 
-def _answer_format(body: Mapping[str, Any], takes: Capabilities) -> dict[str, Any]:
-    wanted = body.get("response_format") or {}
+def _answer_format(call: ChatCall, takes: Capabilities) -> dict[str, Any]:
+    wanted = call.body.get("response_format") or {}
     kind = wanted.get("type", "text")
     if kind not in ("text", "json_object", "json_schema"):
         raise errors.invalid(
@@ -123,7 +123,7 @@ def _answer_format(body: Mapping[str, Any], takes: Capabilities) -> dict[str, An
             param="response_format.type",
             code="unsupported_value",
         )
-    return {"responseMimeType": JSON, "responseJsonSchema": adapted(schema, at=SCHEMA_AT)}
+    return {"responseMimeType": JSON, **answer_field(schema, language=schema_language(call.target), at=SCHEMA_AT)}
 
 
 def _without_conflict(tools: Toolset) -> Toolset:

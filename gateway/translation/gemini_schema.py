@@ -6,13 +6,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway import errors
+from gateway.providers.base import Target
+from gateway.translation.gemini_openapi import reduced
 
 MAX_DEPTH = 64
+OPENAPI = "openapi"
 
 _DROPPED = frozenset({"$schema", "$id", "$comment", "strict"})
 _NAMED = frozenset({"properties", "$defs", "definitions", "patternProperties", "dependentSchemas"})
 _LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _NESTED = frozenset({"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"})
+
+
+def schema_language(target: Target) -> str:
+    """The route's option `schemas`: json, or openapi for a server that knows the older fields only."""
+    return str(target.options.get("schemas") or "json")
+
+
+def parameters_field(schema: Mapping[str, Any], *, language: str, at: str) -> dict[str, Any]:
+    """What a function takes, under the name that the server knows."""
+    if language == OPENAPI:
+        return {"parameters": reduced(schema, at=at)}
+    return {"parametersJsonSchema": adapted(schema, at=at)}
+
+
+def answer_field(schema: Mapping[str, Any], *, language: str, at: str) -> dict[str, Any]:
+    """What the answer must follow, under the name that the server knows."""
+    if language == OPENAPI:
+        return {"responseSchema": reduced(schema, at=at)}
+    return {"responseJsonSchema": adapted(schema, at=at)}
 
 
 def adapted(schema: Mapping[str, Any], *, at: str) -> dict[str, Any]:

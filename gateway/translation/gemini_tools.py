@@ -11,7 +11,7 @@ from gateway.providers.base import ChatCall
 from gateway.translation.chat_request import allowed_functions, choice_mode, chosen_function
 from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_names import FunctionNames
-from gateway.translation.gemini_schema import adapted
+from gateway.translation.gemini_schema import parameters_field, schema_language
 
 Declaration = dict[str, Any]
 
@@ -48,7 +48,8 @@ def toolset(call: ChatCall, *, takes: Capabilities, names: FunctionNames) -> Too
         raise errors.invalid(
             f"This model does not take tools. Leave out '{field}'.", param=field, code="unsupported_parameter"
         )
-    declarations = [_declaration(function, names, at=at) for function, at in functions]
+    language = schema_language(call.target)
+    declarations = [_declaration(function, names, language, at=at) for function, at in functions]
     field = "function_call" if call.legacy_functions else "tool_choice"
     asked = call.body.get(field)
     if asked is None or not declarations:
@@ -78,7 +79,7 @@ def _definitions(call: ChatCall) -> list[tuple[Mapping[str, Any], str]]:
     return found
 
 
-def _declaration(function: Mapping[str, Any], names: FunctionNames, *, at: str) -> Declaration:
+def _declaration(function: Mapping[str, Any], names: FunctionNames, language: str, *, at: str) -> Declaration:
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise errors.invalid(f"'{at}.name' must be the function's name.", param=f"{at}.name")
@@ -90,7 +91,7 @@ def _declaration(function: Mapping[str, Any], names: FunctionNames, *, at: str) 
     if parameters is not None and (not isinstance(parameters, dict) or parameters.get("type", "object") != "object"):
         raise errors.invalid(f"'{where}' must be a JSON schema of type object.", param=where)
     if parameters and any(parameters.get(keyword) for keyword in _TAKING):  # without any, it is left out
-        made["parametersJsonSchema"] = {"type": "object", **adapted(parameters, at=where)}
+        made |= parameters_field({"type": "object", **parameters}, language=language, at=where)
     return made
 
 

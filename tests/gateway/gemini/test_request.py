@@ -157,6 +157,10 @@ def test_an_effort_is_a_level_or_a_budget_as_the_model_knows_it(
     assert config(given, **capabilities).get("thinkingConfig") == expected
 
 
+def test_a_model_that_tells_no_probabilities_is_not_asked_for_them() -> None:
+    assert config({"logprobs": True, "top_logprobs": 2}, logprobs=False) == {}
+
+
 @pytest.mark.parametrize(
     ("given", "param"),
     [
