@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
 
 from gateway import images
 from gateway.errors import ApiError
-from gateway.providers.base import Answer, ChatCall, ChunkStream, Completion, Egress, Outbound, Provider
+from gateway.providers.base import (
+    Answer,
+    ChatCall,
+    ChunkStream,
+    Completion,
+    Dialect,
+    Egress,
+    Outbound,
+    Provider,
+    Target,
+)
+from gateway.providers.gemini_embeddings import GeminiEmbeddings
 from gateway.translation.gemini_capabilities import Capabilities
 from gateway.translation.gemini_errors import error_for
 from gateway.translation.gemini_framing import EventsOnly
@@ -29,14 +40,20 @@ class Gemini(Provider):
     default_base_url: ClassVar[str] = "https://generativelanguage.googleapis.com/v1beta"
 
     def request(self, call: ChatCall) -> Outbound:
-        body = orjson.dumps(generate_request(call))
-        headers = {"content-type": "application/json"}
-        if call.target.credential:
-            headers["x-goog-api-key"] = call.target.credential
-        base_url = (call.target.base_url or self.default_base_url).rstrip("/")
         method = "streamGenerateContent?alt=sse" if call.streaming else "generateContent"
-        model = quote(call.target.upstream_model.removeprefix("models/"), safe="")
-        return Outbound(url=f"{base_url}/models/{model}:{method}", headers=headers, body=body)
+        return self.outbound(call.target, method, generate_request(call))
+
+    def outbound(self, target: Target, method: str, body: Mapping[str, Any]) -> Outbound:
+        """A request to one of the methods of the target's model."""
+        headers = {"content-type": "application/json"}
+        if target.credential:
+            headers["x-goog-api-key"] = target.credential
+        base_url = (target.base_url or self.default_base_url).rstrip("/")
+        model = quote(target.upstream_model.removeprefix("models/"), safe="")
+        return Outbound(url=f"{base_url}/models/{model}:{method}", headers=headers, body=orjson.dumps(body))
+
+    def dialect(self, operation: str) -> Dialect[Any] | None:
+        return GeminiEmbeddings(self.outbound) if operation == "embeddings" else super().dialect(operation)
 
     def response(self, call: ChatCall, body: bytes) -> Completion:
         return completion(call, body)

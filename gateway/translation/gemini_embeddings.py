@@ -6,16 +6,13 @@ one answer of theirs. Whoever calls counts the tokens when `usage` is missing: o
 
 from __future__ import annotations
 
-import base64
-import sys
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from billing.usage import Usage
-from gateway import errors
+from gateway import errors, vectors
 from gateway.providers.base import Completion
 from gateway.translation.gemini_reading import read_object
 
@@ -51,12 +48,12 @@ def joined(answers: Sequence[bytes]) -> bytes:
 def embeddings(body: Mapping[str, Any], model: str, answer: bytes) -> Completion:
     """The answer in OpenAI's shape, under the public id `model`. Raises `ApiError` (502) when it cannot be read."""
     read = read_object(answer)
-    packed = _encoding(body) == "base64"
-    vectors = [_vector(vector, packed=packed) for vector in _listed(read)]
+    encoding = _encoding(body)
+    found = [_vector(vector, encoding) for vector in _listed(read)]
     texts = 1 if isinstance(body["input"], str) else len(body["input"])
-    if len(vectors) != texts:
-        raise errors.upstream_unavailable(f"Gemini sent {len(vectors)} embeddings for {texts} texts")
-    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    if len(found) != texts:
+        raise errors.upstream_unavailable(f"Gemini sent {len(found)} embeddings for {texts} texts")
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(found)]
     made: dict[str, Any] = {"object": "list", "data": data, "model": model}
     tokens = _count(read)
     if tokens is None:
@@ -110,20 +107,15 @@ def _listed(answer: Mapping[str, Any]) -> list[Any]:
     return listed
 
 
-def _vector(vector: object, *, packed: bool) -> list[float] | str:
-    """The numbers, or base64 of them as float32s, the lowest byte first, which is what OpenAI's libraries unpack."""
+def _vector(vector: object, encoding: str) -> list[float] | str:
     values = vector.get("values") if isinstance(vector, dict) else None
     if not isinstance(values, list) or not values:
         raise errors.upstream_unavailable("Gemini sent an embedding without values")
     try:
-        numbers = array("f", values)
+        packed = vectors.packed(values)  # made in any case: it is how to see that these are all numbers
     except (TypeError, OverflowError) as error:
         raise errors.upstream_unavailable("Gemini sent an embedding that is not of numbers") from error
-    if not packed:
-        return values
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return base64.b64encode(numbers.tobytes()).decode()
+    return packed if encoding == "base64" else values
 
 
 def _count(answer: Mapping[str, Any]) -> int | None:
