@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from pytest_django import Settings
 
+from billing.entries import Entry as LedgerEntry
+from billing.ledger import Ledger
+from gateway import request_ids
+from gateway.dispatch import Dispatch, Request
+from gateway.egress import Egress
 from gateway.errors import ApiError
-from gateway.providers.base import Answer, Outbound
+from gateway.operations import CHAT
+from gateway.payment import Cashier
+from gateway.providers.base import Answer, Outbound, Target
 from gateway.providers.gemini import Gemini
+from gateway.registry import Registry, Snapshot
+from tests.gateway.gemini.answers import item, words
 from tests.gateway.gemini.asking import USER, call, result, tool_calls
 from tests.gateway.gemini.test_framing import Recorded
+from tests.gateway.test_dispatch import Free, Rows
 from tests.gateway.test_images import PNG, answer, serving
+from tests.gateway.test_registry import CALLER, entry, snapshot
 
 BLIND = {"image_urls": False}
 
@@ -98,3 +110,31 @@ async def test_what_cannot_be_fetched_is_refused_by_its_place_and_nothing_goes_u
             )
     assert (caught.value.status, caught.value.param) == (400, "messages[1].content[1]")
     assert wire.sent == []
+
+
+class OneModel:
+    """A registry of one model that reads no URLs."""
+
+    async def current(self) -> Snapshot:
+        target = Target("google", "gemini", "http://127.0.0.1:9/v1beta", None, "one", "g", capabilities=BLIND)
+        return snapshot(replace(entry("one", capabilities=BLIND), targets=(target,)))
+
+
+async def test_no_earlier_look_at_the_models_capabilities_stands_in_the_way() -> None:
+    class Speaking(Wire):
+        async def send(self, outbound: Outbound) -> Answer:
+            self.sent.append(outbound)
+            return Recorded([json.dumps(item(words("a cat"), finish="STOP")).encode()])
+
+    wire = Speaking()
+    dispatch = Dispatch(
+        registry=cast("Registry", OneModel()),
+        ledger=cast("Ledger", Rows()),
+        cashier=cast("Cashier", Free()),
+        egress=cast("Egress", wire),
+    )
+    async with serving({"/a": answer()}) as (base, asked):
+        body = {"model": "one", "messages": [{"role": "user", "content": [picture(f"{base}/a")]}]}
+        content, _ = await dispatch.complete(Request(CHAT, body, CALLER, LedgerEntry(request_ids.new(), 1, 1)))
+    assert json.loads(content)["choices"][0]["message"]["content"] == "a cat"
+    assert (asked, len(wire.sent)) == (["/a"], 1)
