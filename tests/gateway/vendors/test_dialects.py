@@ -106,6 +106,11 @@ def test_stream_options_are_not_sent_to_a_server_that_refuses_them(kind: str) ->
     assert "stream_options" not in sent(kind, {"stream": True}, options={"stream_options": False})
 
 
+def test_the_newer_limit_wins_where_a_compatible_server_knows_only_that() -> None:
+    told = sent("openai_compatible", {"max_tokens": 5, "max_completion_tokens": 9}, options={"rename_max_tokens": True})
+    assert {key: told[key] for key in told if key.startswith("max_")} == {"max_completion_tokens": 9}
+
+
 @pytest.mark.parametrize("kind", FAMILY)
 def test_without_a_stream_no_stream_options_are_made_up(kind: str) -> None:
     assert "stream_options" not in sent(kind, {})
