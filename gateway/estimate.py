@@ -23,9 +23,15 @@ from gateway.registry import Entry
 LARGE = 40_000  # characters that are counted in a thread, so that the event loop goes on
 PER_MESSAGE, PER_PART, PER_CALL, PER_REQUEST = 8, 4, 16, 64
 FOR_TOOLS = 1000  # vendors explain tools to their models in words of their own
-FACTORS = {"openai": 1.1, "sandbox": 1.1, "anthropic": 1.7, "gemini": 1.4}  # tokens for one of OpenAI's, at most
+FACTORS = {
+    "openai": 1.1,
+    "azure_openai": 1.1,
+    "sandbox": 1.1,
+    "anthropic": 1.7,
+    "gemini": 1.4,
+}  # tokens for one of OpenAI's, at most
 OTHER_FACTOR = 2.0
-IMAGES = {"openai": 4096, "anthropic": 5000, "gemini": 8000}  # tokens of one image, at most
+IMAGES = {"openai": 4096, "azure_openai": 4096, "anthropic": 5000, "gemini": 8000}  # tokens of one image, at most
 OTHER_IMAGE = 16_384
 TEXTUAL = {"text", "refusal", "thinking"}
 # Fields that make a call cost what no price of ours says: other models, several answers for one, tools that the

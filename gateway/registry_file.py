@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -28,6 +29,15 @@ CAPABILITIES = (
     "sampling", "thinking", "efforts", "forced_tool_choice", "mid_conversation_system", "prefill", "json_schema",
     "vision", "tools", "pdf", "reasoning", "audio", "embeddings", "chat", "completions",
 )  # fmt: skip
+
+
+# The same for options, with what their values are. A provider's module may read more than these.
+OPTIONS: Mapping[str, type] = {
+    "drop": list, "drop_unless_effort_none": list, "drop_from_messages": list, "rename": dict, "roles": dict,
+    "rename_max_tokens": bool, "functions_as_tools": bool, "stream_options": bool, "api_version": str, "headers": dict,
+}  # fmt: skip
+SURELY_MEANT = 0.85  # how alike a word must be: kinds have options of their own, and those are not to be refused
+_OPTION_WORDS = {list: 'a list such as ["user"]', dict: "a table", bool: "true or false", str: "a string"}
 
 
 class RegistryFileError(Exception):
@@ -153,7 +163,7 @@ def _provider(table: Table) -> ProviderEntry:
         base_url_env=table.text("base_url_env"),
         api_key_env=f"{FILE}{path}" if path else variable,
         needs_credential=True if needs is None else needs,
-        options=table.mapping("options"),
+        options=_options(table),
         enabled=table.flag("enabled"),
     )
     table.finish()
@@ -164,8 +174,15 @@ def _provider(table: Table) -> ProviderEntry:
     kinds = sorted(providers())
     if entry.kind and entry.kind not in kinds:
         table.complain("kind", f"is {entry.kind!r}; the kinds are {', '.join(kinds)}.{nearest(entry.kind, kinds)}")
+    elif entry.kind and not (entry.base_url or entry.base_url_env) and _is_nowhere(entry.kind):
+        table.complain("base_url", f"is missing: a provider of kind {entry.kind} has no address that everybody shares.")
     _check(table, Provider(slug=slug, **entry.columns()), exclude={"kind"})
     return entry
+
+
+def _is_nowhere(kind: str) -> bool:
+    provider = providers()[kind]
+    return provider.needs_base_url and not provider.default_base_url
 
 
 def _model(table: Table) -> ModelEntry:
@@ -200,6 +217,24 @@ def _capabilities(table: Table) -> dict[str, Any]:
         if suggestion:
             table.complain(f"capabilities.{word}", f"is unknown.{suggestion}")
     return found
+
+
+def _options(table: Table) -> dict[str, Any]:
+    found = table.mapping("options")
+    for word, value in found.items():
+        kind = OPTIONS.get(word)
+        close = get_close_matches(word, OPTIONS, 1, SURELY_MEANT) if kind is None else []
+        if close:
+            table.complain(f"options.{word}", f"is unknown. Did you mean {close[0]}?")
+        elif kind is not None and not _holds_words(value, kind):
+            table.complain(f"options.{word}", f"must be {_OPTION_WORDS[kind]}, not {value!r}.")
+    return found
+
+
+def _holds_words(value: object, kind: type) -> bool:
+    """Whether it is of that kind, and what is in it is text."""
+    inner = [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return isinstance(value, kind) and all(isinstance(word, str) for word in inner)
 
 
 def _prices(table: Table) -> PriceEntry:
@@ -251,7 +286,7 @@ def _routes(table: Table) -> tuple[RouteEntry, ...]:
         entry = RouteEntry(
             provider=route.required("provider"),
             upstream_model=route.required("model"),
-            options=route.mapping("options"),
+            options=_options(route),
             enabled=route.flag("enabled"),
         )
         route.finish()

@@ -248,6 +248,7 @@ class Provider(Dialect[ChatCall]):
     kind: ClassVar[str]
     label: ClassVar[str]  # what people read in the admin
     default_base_url: ClassVar[str] = ""
+    needs_base_url: ClassVar[bool] = False  # whether an address must be given where there is none above
 
     def dialect(self, operation: str) -> Dialect[Any] | None:
         """How it speaks of `operation`, or None when it has no such thing."""

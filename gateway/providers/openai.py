@@ -13,10 +13,13 @@ from billing.usage import Usage
 from gateway import errors
 from gateway.providers.base import Call, ChatCall, ChunkStream, Completion, Dialect, Outbound, Provider, Target
 from gateway.sse import DONE, Event
-from gateway.translation.gemini_signatures import MARK, strip_signature
+from gateway.translation import openai_errors
+from gateway.translation.openai_functions import as_function
+from gateway.translation.openai_request import Refusals, adapted
 
 _IDENTITY = frozenset({"id", "object", "created", "model", "choices"})
-CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
+_NOTHING = frozenset({b"", DONE})
+_COUNTS = ("prompt_tokens", "completion_tokens")
 
 
 class OpenAIStream(ChunkStream):
@@ -28,58 +31,81 @@ class OpenAIStream(ChunkStream):
         super().__init__(call)
         self._provider = provider
         self._finished: dict[int, bool] = {}  # by choice index
+        self._any_finished = False
         self._usage: dict[str, Any] | None = None
         self._head: dict[str, Any] = {}
-        self._held: dict[str, Any] = {}  # what came in a first chunk without choices, for the next chunk to carry
+        self._held: dict[str, Any] = {}  # what came in a chunk without choices, for the next chunk to carry
+        self._as_function = isinstance(call, ChatCall) and provider.answers_with_tools(call)
+        self.done = False  # the upstream said so
 
     def feed(self, event: Event) -> list[bytes]:
-        if event.data == DONE:
+        data = event.data
+        if len(data) < 16 and data.strip() in _NOTHING:
+            self.done = self.done or bool(data)
             return []
-        chunk = loads(event.data)
-        usage = chunk.pop("usage", None)
-        if isinstance(usage, dict):  # an error can bring it too: what failed half way was consumed all the same
+        chunk = loads(data)
+        usage = self.take_usage(chunk)
+        if usage is not None:  # an error can bring it too: what failed half way was consumed all the same
             self.usage = self._provider.usage(usage)
             self._usage = self._provider.repair_usage(usage)
-        if chunk.get("error"):
-            raise self._provider.stream_error(chunk["error"])
+        if "error" in chunk or event.name == "error" or chunk.get("object") == "error":
+            self._raise(chunk, event)
         self.repair(chunk)
-        if not self._has_news(chunk):
+        choices = chunk.get("choices")
+        if choices and self._any_finished:
+            choices = chunk["choices"] = [c for c in choices if not self._finished.get(c.get("index") or 0)]
+        elif not choices:  # Azure begins with one that has only its filter's results, and no id
+            self._held |= {key: value for key, value in chunk.items() if value and key not in _IDENTITY}
+        if not choices:
             return []
-        for choice in chunk["choices"]:
+        for choice in choices:
+            if self._as_function:
+                as_function(choice, choice.get("delta") or {})
             self.note(choice)
+        return [self._dumps(chunk)]
+
+    def take_usage(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
+        """The counts in a chunk, taken out of it. Counts of nothing are none: some servers begin with them."""
+        usage = chunk.pop("usage", None)
+        return usage if isinstance(usage, dict) and any(usage.get(key) for key in _COUNTS) else None
+
+    def repair(self, chunk: dict[str, Any]) -> None:
+        """OpenAI's own chunks need no repair; what other servers get wrong is mended in place by theirs."""
+
+    def end(self) -> list[bytes]:
+        closing = self.unfinished()
+        if not self._finished or not all(self._finished.values()):
+            raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finish_reason")
+        if self.call.include_usage:
+            usage = self._usage or self.counted().to_openai()
+            head = {"object": self.chunk_object, "model": self.call.target.model, "choices": []}
+            closing.append(orjson.dumps({**self._held, **self._head, **head, "usage": usage}))
+        return closing
+
+    def unfinished(self) -> list[bytes]:
+        """The finish that the upstream left out, where it is known all the same: never OpenAI's."""
+        return []
+
+    def _raise(self, chunk: dict[str, Any], event: Event) -> None:
+        detail = chunk.get("error")
+        if detail or event.name == "error" or chunk.get("object") == "error":
+            raise self._provider.stream_error(detail or chunk)
+
+    def _dumps(self, chunk: dict[str, Any]) -> bytes:
         if not self._head:
             self._head = {key: chunk[key] for key in ("id", "created", "system_fingerprint") if key in chunk}
         chunk["model"] = self.call.target.model
         if self.call.include_usage:
             chunk["usage"] = None
-        return [orjson.dumps({**self._held, **chunk} if self._held else chunk)]
-
-    def _has_news(self, chunk: dict[str, Any]) -> bool:
-        """Whether the caller is to see it: not the usage chunk, which `end` sends, and nothing after a finish."""
-        choices = chunk.get("choices") or []
-        if not choices:
-            if not self._head:  # Azure begins with one that has only its filter's results, and no id
-                self._held = {key: value for key, value in chunk.items() if value and key not in _IDENTITY}
-            return False
-        chunk["choices"] = [choice for choice in choices if not self._finished.get(choice.get("index") or 0)]
-        return bool(chunk["choices"])
-
-    def end(self) -> list[bytes]:
-        if not self._finished or not all(self._finished.values()):
-            raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finish_reason")
-        if not self.call.include_usage:
-            return []
-        usage = self._usage or self.counted().to_openai()
-        head = {"object": self.chunk_object, "model": self.call.target.model, "choices": []}
-        return [orjson.dumps({**self._head, **head, "usage": usage})]
-
-    def repair(self, chunk: dict[str, Any]) -> None:
-        self._provider.repair_chunk(chunk, self)
+        if self._held:
+            chunk, self._held = {**self._held, **chunk}, {}
+        return orjson.dumps(chunk)
 
     def note_finish(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index") or 0
-        self._finished[index] = bool(choice.get("finish_reason"))
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        finish = choice.get("finish_reason")
+        self._finished[choice.get("index") or 0] = bool(finish)
+        if finish:
+            self.finish_reason, self._any_finished = finish, True
 
     def note(self, choice: dict[str, Any]) -> None:
         """What it brought, for our own count."""
@@ -88,57 +114,61 @@ class OpenAIStream(ChunkStream):
         for key in ("content", "reasoning_content", "refusal"):
             if delta.get(key):
                 self.produced.append(str(delta[key]))
-        calls = [call.get("function") or {} for call in delta.get("tool_calls") or ()]
-        for function in (*calls, delta.get("function_call") or {}):
-            self.produced += [str(function[key]) for key in ("name", "arguments") if function.get(key)]
+        if "tool_calls" in delta or "function_call" in delta:
+            calls = [call.get("function") or {} for call in delta.get("tool_calls") or ()]
+            for function in (*calls, delta.get("function_call") or {}):
+                self.produced += [str(function[key]) for key in ("name", "arguments") if function.get(key)]
 
 
 class OpenAI(Provider):
     kind: ClassVar[str] = "openai"
     label: ClassVar[str] = "OpenAI"
     default_base_url: ClassVar[str] = "https://api.openai.com/v1"
-    limit_field: ClassVar[str] = "max_completion_tokens"  # how a limit of ours is told
+    refuses: ClassVar[Refusals] = Refusals()
 
     def request(self, call: ChatCall) -> Outbound:
-        body = self.adapt(call)
-        body["model"] = call.target.upstream_model
-        if call.streaming:
-            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        return self.outbound(call.target, "/chat/completions", body)
+        return self.outbound(call.target, "/chat/completions", self.adapt(call))
 
     def outbound(self, target: Target, path: str, body: Mapping[str, Any]) -> Outbound:
         """A request to one of the vendor's endpoints: where it is, and how it is told whose request this is."""
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **target.options.get("headers", {})}
         if target.credential:
-            headers["authorization"] = f"Bearer {target.credential}"
-        base_url = target.base_url or self.default_base_url
-        return Outbound(url=f"{base_url.rstrip('/')}{path}", headers=headers, body=orjson.dumps(body))
+            headers |= self.credentials(target.credential)
+        return Outbound(url=self.url(target, path), headers=headers, body=orjson.dumps(body))
+
+    def url(self, target: Target, path: str) -> str:
+        return f"{(target.base_url or self.default_base_url).rstrip('/')}{path}"
+
+    def credentials(self, credential: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {credential}"}
+
+    def refusals_of(self, target: Target) -> Refusals:
+        """What the vendor refuses, and what the route's options say of the model."""
+        return self.refuses.with_options(target.options) if target.options else self.refuses
+
+    def drop(self, body: dict[str, Any], target: Target) -> None:
+        """Leave out what is refused whichever endpoint it is sent to."""
+        for parameter in self.refusals_of(target).drop:
+            body.pop(parameter, None)
+
+    def answers_with_tools(self, call: ChatCall) -> bool:
+        """Whether the caller speaks of functions, and was not understood."""
+        return call.legacy_functions and not self.refusals_of(call.target).functions
 
     def adapt(self, call: ChatCall) -> dict[str, Any]:
-        """The caller's body without what this model refuses, as the registry's options say; nothing else is touched."""
-        body, options = dict(call.body), call.target.options
-        if any(_signed(message) for message in body["messages"]):
-            body["messages"] = [_unsigned(message) for message in body["messages"]]
-        if options.get("rename_max_tokens") and "max_tokens" in body:
-            limit = body.pop("max_tokens")
-            if body.get("max_completion_tokens") is None:
-                body["max_completion_tokens"] = limit
-        if call.output_limit is not None:
-            body[self.limit_field] = call.output_limit
-        for parameter in options.get("drop", ()):
-            body.pop(parameter, None)
-        if body.get("reasoning_effort") != "none":
-            for parameter in options.get("drop_unless_effort_none", ()):
-                body.pop(parameter, None)
-        return body
+        """The caller's body without what this vendor or model refuses; nothing else is touched."""
+        return adapted(call, self.refusals_of(call.target))
 
     def response(self, call: ChatCall, body: bytes) -> Completion:
         payload = loads(body)
-        if payload.get("error"):
-            raise self.stream_error(payload["error"])
+        if payload.get("error") or payload.get("object") == "error":
+            raise self.stream_error(payload.get("error") or payload)
         if not isinstance(payload.get("choices"), list) or not payload["choices"]:
             raise errors.upstream_unavailable(f"{call.target.provider} answered 200 without choices")
-        self.repair_response(payload)
+        self.mend_answer(payload, call)
+        if self.answers_with_tools(call):
+            for choice in payload["choices"]:
+                as_function(choice, choice["message"])
         payload["model"] = call.target.model
         usage, finish = payload.get("usage"), payload["choices"][0].get("finish_reason") or ""
         if not isinstance(usage, dict):
@@ -149,6 +179,19 @@ class OpenAI(Provider):
 
     def stream(self, call: ChatCall) -> OpenAIStream:
         return OpenAIStream(call, self)
+
+    def dialect(self, operation: str) -> Dialect[Any] | None:
+        return self if operation == "chat" else self._others.get(operation)
+
+    @cached_property
+    def _others(self) -> Mapping[str, Dialect[Any]]:
+        return self.other_dialects()
+
+    def other_dialects(self) -> Mapping[str, Dialect[Any]]:
+        """What it speaks besides chat, by operation."""
+        from gateway.providers.openai_prompts import OpenAICompletions, OpenAIEmbeddings  # made of what stands here
+
+        return {"completions": OpenAICompletions(self), "embeddings": OpenAIEmbeddings(self)}
 
     def usage(self, usage: Mapping[str, Any]) -> Usage:
         """OpenAI's counts in disjoint buckets: what the details name is part of the prompt or of the completion."""
@@ -170,57 +213,40 @@ class OpenAI(Provider):
             image_output=drawn,
         )
 
-    def dialect(self, operation: str) -> Dialect[Any] | None:
-        return self if operation == "chat" else self._others.get(operation)
-
-    @cached_property
-    def _others(self) -> Mapping[str, Dialect[Any]]:
-        return self.other_dialects()
-
-    def other_dialects(self) -> Mapping[str, Dialect[Any]]:
-        """What it speaks besides chat, by operation."""
-        from gateway.providers.openai_prompts import OpenAICompletions, OpenAIEmbeddings  # made of what stands here
-
-        return {"completions": OpenAICompletions(self), "embeddings": OpenAIEmbeddings(self)}
-
     def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
-        detail = _error_object(body)
-        hint = f"{call.target.provider} answered {status}: {redact(str(detail.get('message') or body[:300]))}"
-        code = detail.get("code")
-        if status == 404 and (
-            code == "model_not_found" or errors.names_model(str(detail.get("message")), call.target.upstream_model)
-        ):
+        if call.target.credential:  # some repeat what they were sent
+            body = body.replace(call.target.credential.encode(), b"[redacted]")
+        said = openai_errors.read(body)
+        quoted = said.message or body[:300].decode("utf-8", "replace")
+        hint = f"{call.target.provider} answered {status}: {redact(quoted)}"
+        if status == 404 and self.is_gone(call, said):
             return errors.model_gone(call.target.model, hint=hint)
-        if status == 429 and code == "insufficient_quota":
-            return errors.from_upstream(402, hint=hint)
-        if status not in CALLERS_FAULT:
+        status = self.meaning(status, said)
+        if status not in openai_errors.CALLERS_FAULT:
             return errors.from_upstream(status, hint=hint, retry_after=headers.get("retry-after"))
-        return errors.ApiError(
-            status,
-            redact(str(detail.get("message") or "The provider refused the request without saying why.")),
-            type=str(detail.get("type") or errors.INVALID),
-            code=None if code is None else str(code),
-            param=detail.get("param"),
-            hint=hint,
-        )
+        return openai_errors.to_caller(said, status, hint=hint)
+
+    def is_gone(self, call: Call, said: openai_errors.Told) -> bool:
+        """Whether what was not found is the model, which is then retired for everybody."""
+        return said.code == "model_not_found" or errors.names_model(said.message, call.target.upstream_model)
+
+    def meaning(self, status: int, said: openai_errors.Told) -> int:
+        """The status that says what it is: an account without credit is no rate limit."""
+        return 402 if status == 429 and said.code == "insufficient_quota" else status
 
     def stream_error(self, detail: object) -> errors.ApiError:
         """An error object in a body or stream that began as a success."""
-        fields = detail if isinstance(detail, dict) else {"message": str(detail)}
-        code = fields.get("code")
-        return errors.ApiError(
-            502,
-            redact(str(fields.get("message") or "The provider reported an error without saying what.")),
-            type=str(fields.get("type") or errors.SERVER),
-            code=None if code is None else str(code),
-            param=fields.get("param"),
-        )
+        said = openai_errors.told({"error": detail})
+        status, hint = said.meaning, f"an answer that began as a success says: {redact(said.message)}"
+        if status is None:
+            return openai_errors.half_way(said)
+        status = self.meaning(status, said)
+        if status in openai_errors.CALLERS_FAULT:
+            return openai_errors.to_caller(said, status, hint=hint)
+        return errors.from_upstream(status, hint=hint)
 
-    def repair_chunk(self, chunk: dict[str, Any], stream: OpenAIStream) -> None:
-        """OpenAI's own chunks need no repair; what compatible servers get wrong is mended in place by theirs."""
-
-    def repair_response(self, payload: dict[str, Any]) -> None:
-        """The same for an answer that was not streamed."""
+    def mend_answer(self, payload: dict[str, Any], call: ChatCall) -> None:
+        """OpenAI's own answers need no repair; what other servers get wrong is mended in place by theirs."""
 
     def repair_usage(self, usage: dict[str, Any]) -> dict[str, Any]:
         """What the caller is shown of the provider's counts, after they were read."""
@@ -238,23 +264,6 @@ def _apart(usage: Mapping[str, Any], side: str, names: Sequence[str]) -> tuple[i
     return left, parts
 
 
-def _signed(message: Mapping[str, Any]) -> bool:
-    """Whether an id in it carries Gemini's signature: a conversation that Gemini began goes on here."""
-    calls = message.get("tool_calls") or ()
-    return MARK in str(message.get("tool_call_id", "")) or any(MARK in str(call.get("id")) for call in calls)
-
-
-def _unsigned(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not _signed(message):
-        return message
-    plain = dict(message)
-    if "tool_call_id" in plain:
-        plain["tool_call_id"] = strip_signature(str(plain["tool_call_id"]))
-    if plain.get("tool_calls"):
-        plain["tool_calls"] = [{**call, "id": strip_signature(str(call["id"]))} for call in plain["tool_calls"]]
-    return plain
-
-
 def loads(data: bytes) -> dict[str, Any]:
     try:
         payload = orjson.loads(data)
@@ -263,15 +272,3 @@ def loads(data: bytes) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise errors.upstream_unavailable("the provider sent JSON that is not an object")
     return payload
-
-
-def _error_object(body: bytes) -> dict[str, Any]:
-    """The error in whatever shape it came: OpenAI's, a bare string, `detail`, or a page of HTML."""
-    try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    if not isinstance(payload, dict):
-        return {}
-    error = payload.get("error", payload.get("detail", payload))
-    return error if isinstance(error, dict) else {"message": str(error)}

@@ -1,10 +1,12 @@
-"""Servers that speak OpenAI's format, more or less: Ollama, vLLM, llama.cpp, Groq, Mistral, DeepSeek, xAI and others.
+"""Servers that speak OpenAI's format, more or less: any that has no module of its own here, by its `base_url`.
 
-What they are known to get wrong is mended here, so that a caller's library never meets it.
+What they are known to get wrong is mended, so that a caller's library never meets it. A vendor that is known better is
+a file beside this one: a subclass that says what it takes otherwise.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -12,23 +14,56 @@ from typing import Any, ClassVar
 from billing.usage import Usage
 from gateway.providers.base import ChatCall, Dialect
 from gateway.providers.openai import OpenAI, OpenAIStream
+from gateway.translation.openai_errors import Told
+from gateway.translation.openai_repairs import Endings, StreamRepairs, mend_answer, mend_usage
+from gateway.translation.openai_request import NEWER_LIMIT, OLDER_LIMIT, Refusals
+
+# What nearly all of them know, whichever newer words they know besides.
+COMPATIBLE = Refusals(
+    limit=OLDER_LIMIT, rename={NEWER_LIMIT: OLDER_LIMIT}, roles={"developer": "system"}, functions=False
+)
+STATUSES = {498: 503, 522: 504, 524: 504}  # of Groq and of Cloudflare, before a server
+_BAD_KEY = re.compile(r"(?:incorrect|invalid) api key", re.IGNORECASE)
 
 
 class CompatibleStream(OpenAIStream):
-    """Remembers how the upstream numbers its tool calls; ours are numbered from 0 in order of appearance."""
-
-    def __init__(self, call: ChatCall, provider: OpenAI) -> None:
+    def __init__(self, call: ChatCall, provider: OpenAICompatible) -> None:
         super().__init__(call, provider)
-        self.tool_indexes: dict[tuple[int, object], int] = {}
-        self.last_call: dict[int, object] = {}
-        self.begun: set[int] = set()
+        self._repairs = StreamRepairs(call, provider.endings)
+
+    def take_usage(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
+        """Groq says it in a field of its own too, where it would be seen by those who did not ask."""
+        usage, own = super().take_usage(chunk), chunk.get("x_groq")
+        told = own.pop("usage", None) if isinstance(own, dict) else None
+        return usage or (told if isinstance(told, dict) else None)
+
+    def repair(self, chunk: dict[str, Any]) -> None:
+        self._repairs.mend(chunk)
+
+    def unfinished(self) -> list[bytes]:
+        """A server that says it is done, and of its last chunk that it finishes without a reason, was not cut."""
+        if not self.done:
+            return []
+        closing = []
+        for index, reason in self._repairs.unsaid().items():
+            if self._finished.get(index):
+                continue
+            choice: dict[str, Any] = {"index": index, "delta": {}, "finish_reason": reason}
+            if self._as_function and reason == "tool_calls":
+                choice["finish_reason"] = "function_call"
+            self.note(choice)
+            closing.append(self._dumps(self._repairs.chunk([choice])))
+        return closing
 
 
 class OpenAICompatible(OpenAI):
     kind: ClassVar[str] = "openai_compatible"
     label: ClassVar[str] = "OpenAI-compatible server"
     default_base_url: ClassVar[str] = ""
-    limit_field: ClassVar[str] = "max_tokens"
+    needs_base_url: ClassVar[bool] = True
+    refuses: ClassVar[Refusals] = COMPATIBLE
+    completes: ClassVar[bool] = True  # whether all its models go on with a text too, as open models do
+    endings: ClassVar[Endings] = Endings()
 
     def stream(self, call: ChatCall) -> CompatibleStream:
         return CompatibleStream(call, self)
@@ -36,7 +71,8 @@ class OpenAICompatible(OpenAI):
     def other_dialects(self) -> Mapping[str, Dialect[Any]]:
         from gateway.providers.openai_prompts import CompatibleCompletions
 
-        return {**super().other_dialects(), "completions": CompatibleCompletions(self)}
+        others = super().other_dialects()
+        return {**others, "completions": CompatibleCompletions(self)} if self.completes else others
 
     def usage(self, usage: Mapping[str, Any]) -> Usage:
         counts = super().usage(self.repair_usage(dict(usage)))
@@ -46,78 +82,13 @@ class OpenAICompatible(OpenAI):
             counts = replace(counts, input=counts.input - hit, cache_read=hit)
         return counts
 
-    def repair_chunk(self, chunk: dict[str, Any], stream: OpenAIStream) -> None:
-        chunk["object"] = "chat.completion.chunk"
-        for choice in chunk.get("choices") or ():
-            choice.setdefault("index", 0)
-            choice["finish_reason"] = choice.get("finish_reason") or None
-            delta = choice["delta"] = choice.get("delta") or {}
-            _move_reasoning(delta)
-            if isinstance(stream, CompatibleStream):
-                _role_once(delta, choice["index"], stream)
-                _number_tool_calls(delta, choice["index"], stream)
+    def meaning(self, status: int, said: Told) -> int:
+        if status == 400 and _BAD_KEY.search(said.message):  # xAI's way to refuse a credential, which is ours
+            return 401
+        return STATUSES.get(status) or super().meaning(status, said)
 
-    def repair_response(self, payload: dict[str, Any]) -> None:
-        payload["object"] = "chat.completion"
-        for choice in payload["choices"]:
-            choice.setdefault("index", 0)
-            message = choice.get("message") or {}
-            _move_reasoning(message)
-            for call in message.get("tool_calls") or ():
-                call.pop("index", None)
-            if choice.get("finish_reason") == "":
-                choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
+    def mend_answer(self, payload: dict[str, Any], call: ChatCall) -> None:
+        mend_answer(payload, call, self.endings)
 
     def repair_usage(self, usage: dict[str, Any]) -> dict[str, Any]:
-        if not _excludes_reasoning(usage):
-            return usage
-        return {**usage, "completion_tokens": usage["completion_tokens"] + _reasoning(usage)}
-
-
-def _move_reasoning(message: dict[str, Any]) -> None:
-    """Ollama and OpenRouter say `reasoning`; Mistral mixes thinking parts into `content`."""
-    reasoning = message.pop("reasoning", None)
-    if isinstance(reasoning, str) and "reasoning_content" not in message:
-        message["reasoning_content"] = reasoning
-    content = message.get("content")
-    if not isinstance(content, list):
-        return
-    text, thought = "", ""
-    for part in content:
-        if part.get("type") == "thinking":
-            thought += "".join(inner.get("text", "") for inner in part.get("thinking") or ())
-        else:
-            text += part.get("text", "")
-    message["content"] = text
-    if thought:
-        message["reasoning_content"] = thought
-
-
-def _role_once(delta: dict[str, Any], choice: int, stream: CompatibleStream) -> None:
-    if choice in stream.begun:
-        delta.pop("role", None)
-    else:
-        stream.begun.add(choice)
-        delta["role"] = "assistant"
-
-
-def _number_tool_calls(delta: dict[str, Any], choice: int, stream: CompatibleStream) -> None:
-    """By index where the server gives one, else by id; a fragment with neither belongs to the call before it."""
-    known = stream.tool_indexes
-    for call in delta.get("tool_calls") or ():
-        named = call.get("index", call.get("id") or stream.last_call.get(choice, 0))
-        stream.last_call[choice] = named
-        if (choice, named) not in known:
-            known[choice, named] = sum(1 for of_choice, _ in known if of_choice == choice)
-        call["index"] = known[choice, named]
-
-
-def _reasoning(usage: Mapping[str, Any]) -> int:
-    return (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-
-
-def _excludes_reasoning(usage: Mapping[str, Any]) -> bool:
-    """xAI counts reasoning beside the completion, not in it: then the total shows it."""
-    reasoning = _reasoning(usage)
-    parts = (usage.get("prompt_tokens") or 0) + (usage.get("completion_tokens") or 0)
-    return reasoning > 0 and usage.get("total_tokens") == parts + reasoning
+        return mend_usage(usage)

@@ -39,9 +39,11 @@ class OpenAICompletions(Dialect[PromptCall]):
         body = {**call.body, "model": call.target.upstream_model}
         if body.get("max_tokens") is None:  # not left to the server: some go on until their context is full
             body["max_tokens"] = DEFAULT_COMPLETION_TOKENS
-        if call.streaming:
+        if not self._provider.refusals_of(call.target).stream_options:
+            body.pop("stream_options", None)
+        elif call.streaming:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        _drop(body, call.target.options)
+        self._provider.drop(body, call.target)
         return self._provider.outbound(call.target, "/completions", body)
 
     def response(self, call: PromptCall, body: bytes) -> Completion:
@@ -81,7 +83,7 @@ class OpenAIEmbeddings(Dialect[EmbeddingsCall]):
 
     def request(self, call: EmbeddingsCall) -> Outbound:
         body = {**call.body, "model": call.target.upstream_model}
-        _drop(body, call.target.options)
+        self._provider.drop(body, call.target)
         return self._provider.outbound(call.target, "/embeddings", body)
 
     def response(self, call: EmbeddingsCall, body: bytes) -> Completion:
@@ -114,11 +116,6 @@ def _repair_choice(choice: dict[str, Any]) -> None:
     choice.setdefault("logprobs", None)
     choice["text"] = choice.get("text") or ""
     choice["finish_reason"] = choice.get("finish_reason") or None
-
-
-def _drop(body: dict[str, Any], options: Mapping[str, Any]) -> None:
-    for parameter in options.get("drop", ()):
-        body.pop(parameter, None)
 
 
 def _input_tokens(usage: object) -> int | None:

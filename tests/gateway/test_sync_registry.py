@@ -239,6 +239,15 @@ def test_a_credential_may_be_in_a_file(sync: Sync) -> None:
         ('id = "small"', 'id = "small"\nsuccessor = "small"', "form a circle: small -> small."),
         ("api_key_env", 'base_url_env = "X"\napi_key_env', "base_url_env and base_url exclude each other"),
         ("api_key_env", 'api_key_file = "/x"\napi_key_env', "api_key_file and api_key_env exclude each other"),
+        ('drop = ["top_p"]', 'drops = ["top_p"]', "routes[0]: options.drops is unknown. Did you mean drop?"),
+        ('drop = ["top_p"]', 'drop = "top_p"', "routes[0]: options.drop must be a list such as"),
+        ('drop = ["top_p"]', "drop = [1]", "routes[0]: options.drop must be a list such as"),
+        ('drop = ["top_p"]', "roles = { system = 1 }", "routes[0]: options.roles must be a table, not"),
+        ("api_key_env", "options = { stream_options = 0 }\napi_key_env", "stream_options must be true or false"),
+        (
+            'kind = "openai"\nbase_url = "https://api.example/v1"', 'kind = "azure_openai"',
+            "base_url is missing: a provider of kind azure_openai has no address that everybody shares.",
+        ),
         ('id = "small"', "id = ", "models.toml is not TOML: "),
         ("[[model]]", "[[modle]]", "models.toml: modle is not a field of this table. Did you mean model?"),
     ],
@@ -252,6 +261,12 @@ def test_what_is_wrong_is_named_by_file_table_and_field(sync: Sync, old: str, ne
     assert said.endswith("Nothing was changed.")
     assert not Provider.objects.exists()
     assert not Model.objects.exists()
+
+
+@pytest.mark.parametrize("option", ["anthropic_version", "web_search", "token_factor", "image_tokens", "brand_new"])
+def test_an_option_that_only_its_kind_knows_is_kept(sync: Sync, option: str) -> None:
+    sync((OPENAI + SMALL).replace("drop =", f"{option} ="))
+    assert Route.objects.get(upstream_model="small-2").options == {option: ["top_p"]}
 
 
 def test_everything_that_is_wrong_is_told_at_once(sync: Sync) -> None:
