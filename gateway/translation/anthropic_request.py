@@ -32,7 +32,8 @@ def message_request(call: ChatCall) -> dict[str, Any]:
     conversation = converse(body["messages"], takes=takes, names=reading.names, options=call.target.options)
     tools = toolset(call, takes=takes, reading=reading, in_history=conversation.tool_names)
     max_tokens = answer_limit(call) or call.target.max_output_tokens or DEFAULT_MAX_TOKENS
-    may_think = not (tools.forced or conversation.prefilled or conversation.breaks_thinking)
+    unthought = takes.thinking == "manual" and conversation.breaks_thinking  # adaptive models do not miss them
+    may_think = not (tools.forced or conversation.prefilled or unthought)
     thought = reasoning(body, takes=takes, max_tokens=max_tokens, may_think=may_think)
     answer_format = _answer_format(body, takes)
     made: dict[str, Any] = {

@@ -10,6 +10,8 @@ import orjson
 from gateway import errors
 from gateway.providers.base import ChatCall
 
+MAX_DEPTH = 200  # of a call's arguments; the writer of JSON gives up at 254, and they stand some levels down
+
 
 def content_parts(content: object, at: str) -> list[tuple[Mapping[str, Any], str]]:
     """A message's parts, each with where it stands in the body. A plain string is one part."""
@@ -30,7 +32,7 @@ def content_parts(content: object, at: str) -> list[tuple[Mapping[str, Any], str
 
 def call_arguments(arguments: object) -> dict[str, Any]:
     """A call's arguments as an object, which vendors want. What is none is kept under `_raw`: a history with
-    arguments that were cut off must stay usable."""
+    arguments that were cut off must stay usable. So is what is nested deeper than JSON can be written."""
     if not isinstance(arguments, str) or not arguments.strip():
         return {}
     try:
@@ -39,19 +41,47 @@ def call_arguments(arguments: object) -> dict[str, Any]:
         return {"_raw": arguments}
     if parsed is None:
         return {}
-    return parsed if isinstance(parsed, dict) else {"_raw": arguments}
+    fits = isinstance(parsed, dict) and (
+        arguments.count("[") + arguments.count("{") <= MAX_DEPTH or not deeper(parsed, MAX_DEPTH)
+    )
+    return parsed if fits else {"_raw": arguments}
+
+
+def deeper(value: object, levels: int) -> bool:
+    """Whether more than `levels` arrays and objects stand within each other. Level by level, without recursion."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def function_names(body: Mapping[str, Any]) -> Iterator[str]:
-    """Every function name in the request: offered first, then those of the history."""
-    functions = [tool.get("function") for tool in body.get("tools") or () if isinstance(tool, dict)]
-    functions += body.get("functions") or ()
+    """Every name of a function or custom tool in the request: offered first, then those of the history."""
+    offered = [tool for tool in body.get("tools") or () if isinstance(tool, dict)]
+    named = [tool.get(kind) for tool in offered for kind in ("function", "custom")]
+    named += body.get("functions") or ()
     for message in body["messages"]:
-        functions += [call.get("function") for call in message.get("tool_calls") or ()]
-        functions.append(message.get("function_call"))
-    for function in functions:
-        if isinstance(function, dict) and isinstance(function.get("name"), str):
-            yield function["name"]
+        calls = message.get("tool_calls") or ()
+        named += [call.get(kind) for call in calls for kind in ("function", "custom")]
+        named.append(message.get("function_call"))
+    for one in named:
+        if isinstance(one, dict) and isinstance(one.get("name"), str):
+            yield one["name"]
+
+
+def custom_names(body: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the tools that are offered and take free text."""
+    for tool in body.get("tools") or ():
+        custom = tool.get("custom") if isinstance(tool, dict) and tool.get("type") == "custom" else None
+        if isinstance(custom, dict) and isinstance(custom.get("name"), str):
+            yield custom["name"]
 
 
 def answer_limit(call: ChatCall) -> int | None:
@@ -76,7 +106,7 @@ def choice_mode(asked: object, field: str, modes: Mapping[str, str]) -> str:
 
 def chosen_function(asked: object, field: str, wire_names: Mapping[str, str]) -> str:
     """The wire name of the function that a choice names. `wire_names` are those that are offered, by the caller's."""
-    function = asked.get("function", asked) if isinstance(asked, dict) else None
+    function = asked.get("function") or asked.get("custom") or asked if isinstance(asked, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(name, str):
         raise errors.invalid(f"'{field}' must name one of the functions that are offered.", param=field)

@@ -15,6 +15,8 @@ from tests.gateway import streams
 
 BASE_URL = "https://anthropic.test"
 ID = re.compile(r"[a-zA-Z0-9_-]+")
+THOUGHTS = {"thinking", "redacted_thinking"}
+MAX_MARKS = 4
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 FIELDS = {
     "model", "max_tokens", "system", "messages", "tools", "tool_choice", "thinking", "output_config",
@@ -63,6 +65,7 @@ def assert_valid(request: dict[str, Any]) -> None:
         assert block["text"].strip()
     _assert_tools(request)
     _assert_thinking(request)
+    _assert_marks(request)
 
 
 def assert_conversation(messages: list[dict[str, Any]]) -> None:
@@ -90,6 +93,16 @@ def assert_conversation(messages: list[dict[str, Any]]) -> None:
     assert not waiting, "a call has no result"
 
 
+def _assert_marks(request: dict[str, Any]) -> None:
+    """At most four cache marks, none of them on a thought or inside a tool's result."""
+    said = [block for message in request["messages"] for block in message["content"]]
+    blocks = [*request.get("system", ()), *request.get("tools", ()), *said]
+    assert sum("cache_control" in bearer for bearer in (request, *blocks)) <= MAX_MARKS
+    assert not any("cache_control" in block for block in said if block["type"] in THOUGHTS)
+    inner = [part for block in said if isinstance(block.get("content"), list) for part in block["content"]]
+    assert not any("cache_control" in part for part in inner)
+
+
 def _assert_texts(content: list[dict[str, Any]]) -> None:
     for block in content:
         if block["type"] == "text":
@@ -114,10 +127,21 @@ def _assert_tools(request: dict[str, Any]) -> None:
     blocks = [block for message in request["messages"] for block in message["content"]]
     assert names or not any(block["type"] in {"tool_use", "tool_result"} for block in blocks)
     for tool in request.get("tools", ()):
-        assert "type" in tool or tool["input_schema"]["type"] == "object"
+        schema = tool.get("input_schema", {"type": "object"})
+        assert "input_schema" in tool or tool["type"] == "web_search_20250305"
+        assert schema["type"] == "object"
+        assert not {"anyOf", "oneOf", "allOf"} & set(schema)
+    if request.get("tool_choice", {}).get("type") == "tool":
+        assert request["tool_choice"]["name"] in names
 
 
 def _assert_thinking(request: dict[str, Any]) -> None:
+    turns = [message["content"] for message in request["messages"] if message["role"] == "assistant"]
+    for turn in turns:
+        kinds = [block["type"] for block in turn]
+        assert kinds[0] in THOUGHTS or not THOUGHTS & set(kinds)
+    if request["messages"][-1]["role"] == "assistant":
+        assert not THOUGHTS & {block["type"] for block in turns[-1]}
     thinking = request.get("thinking")
     if thinking is None:
         return
@@ -126,3 +150,5 @@ def _assert_thinking(request: dict[str, Any]) -> None:
     assert request["messages"][-1]["role"] != "assistant"
     if thinking["type"] == "enabled":
         assert 1024 <= thinking["budget_tokens"] < request["max_tokens"]
+        last = [block["type"] for block in turns[-1]] if turns else []
+        assert "tool_use" not in last or last[0] in THOUGHTS

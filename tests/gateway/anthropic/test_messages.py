@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from gateway.providers.anthropic import Anthropic
+from tests.gateway import streams
 from tests.gateway.anthropic.rules import OLD, USER, refusal, sent
 
 Message = dict[str, Any]
@@ -316,6 +320,60 @@ def test_a_route_may_refuse_prefills() -> None:
     assert (error.param, error.code) == ("messages[1]", "unsupported_value")
 
 
+def test_the_thoughts_of_a_message_that_joins_a_turn_are_dropped_unless_the_turn_has_some() -> None:
+    first = [{"type": "thinking", "thinking": "1", "signature": "s"}]
+    second = [{"type": "thinking", "thinking": "2", "signature": "s"}]
+    late = conversation(USER, assistant("a"), assistant("b", thinking_blocks=second), USER)
+    assert late[1] == ("assistant", [text("a"), text("b")])
+    both = conversation(USER, assistant("a", thinking_blocks=first), assistant("b", thinking_blocks=second), USER)
+    assert both[1] == ("assistant", [*first, text("a"), *second, text("b")])
+
+
+def test_an_answer_that_was_spoken_is_not_lost_in_silence() -> None:
+    error = refusal({"messages": [USER, assistant(None, audio={"id": "audio_1"}), USER]})
+    assert error.param == "messages[1].audio"
+    assert conversation(USER, assistant("said", audio={"id": "audio_1"}), USER)[1] == ("assistant", [text("said")])
+
+
+def test_arguments_too_deep_to_be_written_are_kept_as_text() -> None:
+    deep = '{"a":' * 400 + "1" + "}" * 400
+    call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": deep}}
+    made = conversation(USER, {"role": "assistant", "tool_calls": [call]}, result("a"))
+    assert made[1][1][0]["input"] == {"_raw": deep}
+    wide = json.dumps({"a": [[]] * 400})
+    call["function"] = {"name": "look", "arguments": wide}
+    made = conversation(USER, {"role": "assistant", "tool_calls": [call]}, result("a"))
+    assert made[1][1][0]["input"] == {"a": [[]] * 400}
+
+
+def lines_run(calls: int) -> int:
+    """How many lines of ours it takes to translate so many calls whose ids and names all look the same upstream."""
+    made = [
+        {"id": "é", "type": "function", "function": {"name": chr(0x4E00 + at), "arguments": ""}} for at in range(calls)
+    ]
+    answers = [result("é") for _ in made]
+    call = streams.call({"messages": [USER, {"role": "assistant", "tool_calls": made}, *answers]}, kind="anthropic")
+    run = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal run
+        run += event == "line"
+        return trace if "translation" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        Anthropic().request(call)
+    finally:
+        sys.settrace(before)
+    return run
+
+
+def test_calls_that_look_alike_do_not_cost_more_the_more_there_are() -> None:
+    """Else a body of a few megabytes would keep everybody waiting for minutes."""
+    assert lines_run(1600) < 5 * lines_run(400)
+
+
 def test_cache_marks_of_parts_and_messages_are_kept() -> None:
     mark = {"type": "ephemeral", "ttl": "1h"}
     made = conversation(
@@ -330,6 +388,15 @@ def test_cache_marks_of_parts_and_messages_are_kept() -> None:
     assert made[0][1] == [{**text("a"), "cache_control": mark}, text("b")]
     assert [block.get("cache_control") for block in made[1][1]] == [None, mark]
     assert [block.get("cache_control") for block in made[2][1]] == [mark, mark]
+
+
+def test_a_mark_inside_a_result_stands_on_the_result() -> None:
+    mark = {"type": "ephemeral"}
+    parts = [{"type": "text", "text": "a", "cache_control": mark}, {"type": "text", "text": "b"}]
+    made = conversation(USER, assistant(None, "c"), result("c", parts))[2][1]
+    assert made == [
+        {"type": "tool_result", "tool_use_id": "c", "content": [text("a"), text("b")], "cache_control": mark}
+    ]
 
 
 def test_names_of_participants_are_dropped() -> None:

@@ -274,19 +274,30 @@ def called(**fields: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("capabilities", [MANUAL, {}])
-def test_thinking_is_left_out_when_the_last_calls_came_without_their_thoughts(capabilities: dict[str, Any]) -> None:
+def test_a_model_with_budgets_does_not_think_when_its_last_calls_came_without_their_thoughts() -> None:
     body = {"reasoning_effort": "high", "tools": [{"type": "function", "function": {"name": "look"}}]}
     signed = [{"type": "thinking", "thinking": "t", "signature": "s"}]
-    assert "thinking" not in sent({**body, "messages": called()}, capabilities=capabilities)
-    assert "thinking" in sent({**body, "messages": called(thinking_blocks=signed)}, capabilities=capabilities)
+    assert "thinking" not in sent({**body, "messages": called()}, capabilities=MANUAL)
+    assert "thinking" in sent({**body, "messages": called(thinking_blocks=signed)}, capabilities=MANUAL)
     followed = [*called(), {"role": "assistant", "content": "ok"}, USER]
-    assert "thinking" in sent({**body, "messages": followed}, capabilities=capabilities)
+    assert "thinking" in sent({**body, "messages": followed}, capabilities=MANUAL)
+
+
+def test_an_adaptive_model_goes_on_thinking_for_clients_that_send_no_thoughts_back() -> None:
+    body = {"reasoning_effort": "high", "tools": [{"type": "function", "function": {"name": "look"}}]}
+    assert sent({**body, "messages": called()})["thinking"]["type"] == "adaptive"
 
 
 def test_thinking_is_left_out_before_a_prefill() -> None:
     body = {"reasoning_effort": "high", "messages": [USER, {"role": "assistant", "content": "{"}]}
     assert "thinking" not in sent(body, capabilities={**MANUAL, "prefill": True})
+
+
+def test_the_thoughts_before_a_prefill_stay_behind() -> None:
+    signed = [{"type": "thinking", "thinking": "t", "signature": "s"}]
+    messages = [USER, {"role": "assistant", "content": "{", "thinking_blocks": signed}]
+    made = sent({"messages": messages}, capabilities={**MANUAL, "prefill": True})
+    assert made["messages"][-1]["content"] == [{"type": "text", "text": "{"}]
 
 
 def test_thoughts_are_not_sent_to_a_model_that_does_not_think() -> None:
