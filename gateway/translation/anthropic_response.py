@@ -8,46 +8,21 @@ import orjson
 
 from gateway import errors
 from gateway.providers.base import ChatCall, Completion
+from gateway.translation.anthropic_answer import (
+    annotation,
+    call_header,
+    citation_of,
+    explanation,
+    finish_reason,
+    free_text,
+    read_object,
+    service_tier,
+)
 from gateway.translation.anthropic_capabilities import Capabilities
 from gateway.translation.anthropic_errors import error_in_body
 from gateway.translation.anthropic_names import Reading
+from gateway.translation.anthropic_thoughts import KINDS, thought
 from gateway.translation.anthropic_usage import usage_of
-
-FINISH = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-    "pause_turn": "stop",
-    "compaction": "length",
-}
-
-
-def read_object(data: bytes) -> dict[str, Any]:
-    """The JSON object in a body or event. Raises `ApiError` (502)."""
-    try:
-        payload = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise errors.upstream_unavailable("Anthropic sent something that is not JSON") from error
-    if not isinstance(payload, dict):
-        raise errors.upstream_unavailable("Anthropic sent JSON that is not an object")
-    return payload
-
-
-def finish_reason(stop_reason: object, *, called: bool, legacy: bool) -> str:
-    """A value that strict clients know, for every reason there is. `called` says whether the caller sees a call."""
-    finish = FINISH.get(str(stop_reason), "stop")
-    if finish in {"stop", "tool_calls"}:
-        finish = "tool_calls" if called else "stop"
-    return "function_call" if legacy and finish == "tool_calls" else finish
-
-
-def explanation(stop_details: object) -> str | None:
-    """Why the model refused, when it says so."""
-    text = stop_details.get("explanation") if isinstance(stop_details, dict) else None
-    return text if isinstance(text, str) and text else None
 
 
 def completion(call: ChatCall, body: bytes) -> Completion:
@@ -58,14 +33,14 @@ def completion(call: ChatCall, body: bytes) -> Completion:
     if not isinstance(answer.get("content"), list):
         raise errors.upstream_unavailable("Anthropic answered 200 without content")
     reading = Reading.of(call, Capabilities.of(call.target.capabilities))
-    gathered = _Gathered(reading)
+    gathered = _Gathered(call, reading)
     for block in answer["content"]:
         if isinstance(block, dict):
             gathered.take(block)
     finish = finish_reason(answer.get("stop_reason"), called=bool(gathered.calls), legacy=reading.legacy)
     counts = answer.get("usage")
     usage = usage_of(counts) if isinstance(counts, dict) else None
-    made = {
+    made: dict[str, Any] = {
         "id": f"chatcmpl-{call.request_id}",
         "object": "chat.completion",
         "created": call.created,
@@ -79,6 +54,7 @@ def completion(call: ChatCall, body: bytes) -> Completion:
             }
         ],
         "system_fingerprint": None,
+        **service_tier(call, counts),
     }
     if usage is not None:
         made["usage"] = usage.to_openai()
@@ -88,10 +64,12 @@ def completion(call: ChatCall, body: bytes) -> Completion:
 class _Gathered:
     """The blocks of an answer, sorted into what a message is made of."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, call: ChatCall, reading: Reading) -> None:
         self.calls: list[dict[str, Any]] = []
+        self._for = call
         self._reading = reading
         self._text = ""
+        self._thoughts = ""
         self._thinking: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
@@ -101,16 +79,15 @@ class _Gathered:
             self._say(block)
         elif kind == "tool_use":
             self._call(block)
-        elif kind in ("thinking", "redacted_thinking"):
-            self._thinking.append(block)
+        elif str(kind) in KINDS:
+            self._think(block)
         # Tools that ran at the provider, and their results, are nothing the caller could act on.
 
     def message(self, *, refusal: str | None) -> dict[str, Any]:
         content = self._text or (None if self.calls else "")
         made: dict[str, Any] = {"role": "assistant", "content": content, "refusal": refusal}
-        thoughts = "".join(_text(block.get("thinking")) for block in self._thinking)
-        if thoughts:
-            made["reasoning_content"] = thoughts
+        if self._thoughts:
+            made["reasoning_content"] = self._thoughts
         if self._thinking:
             made["thinking_blocks"] = self._thinking
         if self._annotations:
@@ -126,18 +103,26 @@ class _Gathered:
         self._text += _text(block.get("text"))
         citations = block.get("citations")
         for citation in citations if isinstance(citations, list) else ():
-            if isinstance(citation, dict) and citation.get("url"):
-                span = {"start_index": start, "end_index": len(self._text)}
-                named = {"url": citation["url"], "title": citation.get("title") or ""}
-                self._annotations.append({"type": "url_citation", "url_citation": {**span, **named}})
+            cited = citation_of(citation)
+            if cited is not None:
+                self._annotations.append(annotation(cited, start, len(self._text)))
+
+    def _think(self, block: dict[str, Any]) -> None:
+        """What can be sent back is kept; what cannot is only shown."""
+        self._thoughts += _text(block.get("thinking"))
+        kept = thought(block.get("type"), block.get("thinking"), block.get("signature"), block.get("data"))
+        if kept is not None:
+            self._thinking.append(kept)
 
     def _call(self, block: dict[str, Any]) -> None:
-        arguments = orjson.dumps(block.get("input") or {}).decode()
-        if block.get("name") == self._reading.answer_tool:
-            self._text += arguments
+        given = block.get("input") or {}
+        if self._reading.answer_tool is not None and block.get("name") == self._reading.answer_tool:
+            self._text += orjson.dumps(given).decode()
             return
-        function = {"name": self._reading.names.back(str(block.get("name"))), "arguments": arguments}
-        self.calls.append({"id": block.get("id"), "type": "function", "function": function})
+        identity, kind, name = call_header(self._for, self._reading, block, len(self.calls))
+        arguments = orjson.dumps(given).decode()
+        told = {"arguments": arguments} if kind == "function" else {"input": free_text(arguments)}
+        self.calls.append({"id": identity, "type": kind, kind: {"name": name, **told}})
 
 
 def _text(value: object) -> str:

@@ -15,10 +15,20 @@ from billing.usage import Usage
 from gateway import errors
 from gateway.providers.base import ChatCall, ChunkStream
 from gateway.sse import Event
+from gateway.translation.anthropic_answer import (
+    annotation,
+    call_header,
+    citation_of,
+    explanation,
+    finish_reason,
+    free_text,
+    read_object,
+    service_tier,
+)
 from gateway.translation.anthropic_capabilities import Capabilities
 from gateway.translation.anthropic_errors import error_in_body
 from gateway.translation.anthropic_names import Reading
-from gateway.translation.anthropic_response import explanation, finish_reason, read_object
+from gateway.translation.anthropic_thoughts import thought
 from gateway.translation.anthropic_usage import usage_of
 
 _TEXT = b'{"content":'
@@ -32,11 +42,15 @@ class _Block:
     """A content block that is open. `call` counts the caller's tool calls from 0, which is not the block's index."""
 
     kind: str
+    start: int = 0  # characters of content before it
+    id: str = ""
     call: int = -1
+    takes: str = "function"  # or custom: what the called tool is
     input: dict[str, Any] = field(default_factory=dict)
     argued: bool = False  # whether any arguments have been passed on
-    text: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)  # of a thought, or of a custom tool's arguments
     signature: str = ""
+    cited: list[dict[str, Any]] = field(default_factory=list)
 
 
 class MessageStream(ChunkStream):
@@ -45,15 +59,7 @@ class MessageStream(ChunkStream):
     def __init__(self, call: ChatCall) -> None:
         super().__init__(call)
         self._reading = Reading.of(call, Capabilities.of(call.target.capabilities))
-        head = {
-            "id": f"chatcmpl-{call.request_id}",
-            "object": "chat.completion.chunk",
-            "created": call.created,
-            "model": call.target.model,
-            "system_fingerprint": None,
-        }
-        self._head = orjson.dumps(head)[:-1]
-        self._before = self._head + b',"choices":[{"index":0,"delta":'
+        self._begin({})
         self._tail = b',"usage":null}' if call.include_usage else b"}"
         self._after = b',"logprobs":null,"finish_reason":null}]' + self._tail
         self._after_text = b"}" + self._after
@@ -71,12 +77,27 @@ class MessageStream(ChunkStream):
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._thoughts = 0
+        self._annotations = 0
+        self._said = 0  # characters of content
         self._counts: dict[str, Any] = {}
         self._stop_reason: object = None
         self._refusal: str | None = None
 
+    def _begin(self, more: dict[str, str]) -> None:
+        """Make what every chunk begins with."""
+        head = {
+            "id": f"chatcmpl-{self.call.request_id}",
+            "object": "chat.completion.chunk",
+            "created": self.call.created,
+            "model": self.call.target.model,
+            "system_fingerprint": None,
+            **more,
+        }
+        self._head = orjson.dumps(head)[:-1]
+        self._before = self._head + b',"choices":[{"index":0,"delta":'
+
     def feed(self, event: Event) -> list[bytes]:
-        if self._done:
+        if self._done or not event.data or event.data.isspace():
             return []
         payload = read_object(event.data)
         kind = payload.get("type") or event.name
@@ -102,35 +123,46 @@ class MessageStream(ChunkStream):
             raise errors.upstream_unavailable("a second message began inside Anthropic's stream")
         self._begun, self._message_id = True, message.get("id")
         self._count(message.get("usage"))
+        self._begin(service_tier(self.call, message.get("usage")))
         return [self._chunk(_ROLE)]
 
     def _block_start(self, payload: dict[str, Any]) -> list[bytes]:
-        content = _object(payload.get("content_block"))
-        block = self._blocks[_index(payload)] = _Block(str(content.get("type")))
+        content, index = _object(payload.get("content_block")), _index(payload)
+        block = _Block(str(content.get("type")), self._said, _string(content.get("id")))
+        before = self._blocks.get(index)
+        if before is not None and before.id and (before.kind, before.id) == (block.kind, block.id):
+            return []  # said twice
+        chunks = [] if before is None else self._close(before)
+        self._blocks[index] = block
+        return chunks + self._open(block, content)
+
+    def _open(self, block: _Block, content: dict[str, Any]) -> list[bytes]:
         if block.kind == "tool_use":
             return self._call_start(block, content)
         if block.kind == "text":
+            self._cite(block, *_list(content.get("citations")))
             return self._text(content.get("text"))
         if block.kind == "thinking":
             block.signature = _string(content.get("signature"))
             return self._think(block, content.get("thinking"))
         if block.kind == "redacted_thinking":
-            return self._thought({"type": block.kind, "data": content.get("data")})
+            return self._thought(thought(block.kind, None, None, content.get("data")))
         return []
 
     def _call_start(self, block: _Block, content: dict[str, Any]) -> list[bytes]:
         block.input = _object(content.get("input"))
-        if content.get("name") == self._reading.answer_tool:
+        if self._reading.answer_tool is not None and content.get("name") == self._reading.answer_tool:
             block.kind = "answer"
             return []
+        identity, block.takes, name = call_header(self.call, self._reading, content, self._calls)
         block.call = self._calls
         self._calls += 1
-        name = self._reading.names.back(str(content.get("name")))
         self.produced.append(name)
-        function = {"name": name, "arguments": ""}
         if self._reading.legacy:
+            function = {"name": name, "arguments": ""}
             return [self._chunk(orjson.dumps({"function_call": function}))] if block.call == 0 else []
-        header = {"index": block.call, "id": content.get("id"), "type": "function", "function": function}
+        empty = {"name": name, ("arguments" if block.takes == "function" else "input"): ""}
+        header = {"index": block.call, "id": identity, "type": block.takes, block.takes: empty}
         return [self._chunk(orjson.dumps({"tool_calls": [header]}))]
 
     def _block_delta(self, payload: dict[str, Any]) -> list[bytes]:
@@ -147,21 +179,22 @@ class MessageStream(ChunkStream):
             return self._argue(block, delta.get("partial_json"))
         if kind == "signature_delta":
             block.signature += _string(delta.get("signature"))
-        return []  # citations, and kinds that are newer than this code
+        if kind == "citations_delta":
+            self._cite(block, delta.get("citation"))
+        return []  # or of a kind that is newer than this code
 
     def _block_stop(self, payload: dict[str, Any]) -> list[bytes]:
         block = self._blocks.pop(_index(payload), None)
         return [] if block is None else self._close(block)
 
     def _close(self, block: _Block) -> list[bytes]:
-        if block.kind in ("tool_use", "answer") and not block.argued:
-            return self._argue(
-                block, orjson.dumps(block.input).decode()
-            )  # a call without arguments is `{}`, never empty
-        if block.kind == "thinking" and block.signature:
-            signed = {"type": "thinking", "thinking": "".join(block.text), "signature": block.signature}
-            return self._thought(signed)
-        return []
+        """What only the end of a block makes complete."""
+        if block.kind in ("tool_use", "answer"):
+            chunks = [] if block.argued else self._argue(block, orjson.dumps(block.input).decode())
+            return chunks + self._free_text(block)  # a call without arguments is `{}`, never empty
+        if block.kind == "thinking":
+            return self._thought(thought(block.kind, "".join(block.text), block.signature, None))
+        return self._annotate(block) if block.cited else []
 
     def _message_delta(self, payload: dict[str, Any]) -> list[bytes]:
         delta = _object(payload.get("delta"))
@@ -188,6 +221,7 @@ class MessageStream(ChunkStream):
         if not isinstance(text, str) or not text:
             return []
         self.produced.append(text)
+        self._said += len(text)
         return [self._before + _TEXT + orjson.dumps(text) + self._after_text]
 
     def _think(self, block: _Block, text: object) -> list[bytes]:
@@ -197,11 +231,30 @@ class MessageStream(ChunkStream):
         self.produced.append(text)
         return [self._before + _REASONING + orjson.dumps(text) + self._after_text]
 
-    def _thought(self, thought: dict[str, Any]) -> list[bytes]:
+    def _thought(self, kept: dict[str, Any] | None) -> list[bytes]:
         """A block to send back in the next request. With an index, or client libraries cannot join the deltas."""
-        entry = {"index": self._thoughts, **thought}
+        if kept is None:
+            return []
+        entry = {"index": self._thoughts, **kept}
         self._thoughts += 1
         return [self._chunk(orjson.dumps({"thinking_blocks": [entry]}))]
+
+    def _cite(self, block: _Block, *citations: object) -> None:
+        block.cited += [cited for cited in map(citation_of, citations) if cited is not None]
+
+    def _annotate(self, block: _Block) -> list[bytes]:
+        """The pages that a text leans on, known once its end is. With an index, for the same reason."""
+        made = [annotation(cited, block.start, self._said) for cited in block.cited]
+        entries = [{"index": self._annotations + number, **entry} for number, entry in enumerate(made)]
+        self._annotations += len(entries)
+        return [self._chunk(orjson.dumps({"annotations": entries}))]
+
+    def _free_text(self, block: _Block) -> list[bytes]:
+        """A custom tool's text, in one piece: it comes as JSON, whose pieces end anywhere."""
+        if block.takes != "custom":
+            return []
+        text = free_text("".join(block.text))
+        return [self._chunk(orjson.dumps({"tool_calls": [{"index": block.call, "custom": {"input": text}}]}))]
 
     def _argue(self, block: _Block, part: object) -> list[bytes]:
         """Arguments of the caller's calls only: tools that run at the provider write theirs in the same way."""
@@ -211,6 +264,9 @@ class MessageStream(ChunkStream):
         if block.kind == "answer":
             return self._text(part)
         self.produced.append(part)
+        if block.takes == "custom":
+            block.text.append(part)
+            return []
         if self._reading.legacy:
             delta: dict[str, Any] = {"function_call": {"arguments": part}}
             return [self._chunk(orjson.dumps(delta))] if block.call == 0 else []
@@ -233,6 +289,10 @@ class MessageStream(ChunkStream):
 
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _string(value: object) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 from gateway import errors
 from gateway.providers.base import ChatCall
+from gateway.translation.anthropic_calls import FREE_TEXT
 from gateway.translation.anthropic_capabilities import Capabilities
-from gateway.translation.anthropic_names import Reading, ToolNames
+from gateway.translation.anthropic_input_schema import input_schema
+from gateway.translation.anthropic_names import WEB_SEARCH, Reading, ToolNames, searches
 from gateway.translation.chat_request import allowed_functions, choice_mode, chosen_function
 
 Tool = dict[str, Any]
@@ -36,10 +38,11 @@ def toolset(call: ChatCall, *, takes: Capabilities, reading: Reading, in_history
     definitions, field = _definitions(call)
     _check_able(takes, definitions, field)
     tools = [_tool(tool, reading.names, at=at, name_at=name_at) for tool, at, name_at in definitions]
+    _check_distinct(tools, definitions)
     tools, choice = _chosen(body, tools, reading.names, legacy=reading.legacy)
     if reading.answer_tool:
         tools, choice = _with_answer_tool(body, tools, choice, reading.answer_tool)
-    if call.target.options.get("web_search") and isinstance(body.get("web_search_options"), dict):
+    if searches(call):
         tools = [*tools, _web_search(body["web_search_options"])]
     if not tools:
         return _remembered(in_history)
@@ -57,16 +60,30 @@ def _definitions(call: ChatCall) -> tuple[list[tuple[Mapping[str, Any], str, str
             found.append((function, at, f"{at}.name"))
         return found, "functions"
     for position, tool in enumerate(call.body.get("tools") or ()):
-        at = f"tools[{position}]"
-        if tool.get("type") != "function" or not isinstance(tool.get("function"), dict):
+        at, kind = f"tools[{position}]", tool.get("type")
+        if kind not in ("function", "custom") or not isinstance(tool.get(kind), dict):
             raise errors.invalid(
-                f"'{at}' is a tool of type '{tool.get('type')}'. This model takes tools of type function only.",
+                f"'{at}' is a tool of type '{kind}'. This model takes tools of type function or custom, each described "
+                "under that name.",
                 param=at,
                 code="unsupported_value",
             )
-        marked = {"cache_control": tool.get("cache_control"), **tool["function"]}
-        found.append((marked, f"{at}.function", f"{at}.function.name"))
+        described = tool[kind] if kind == "function" else _of_free_text(tool[kind])
+        marked = {"cache_control": tool.get("cache_control"), **described}
+        found.append((marked, f"{at}.{kind}", f"{at}.{kind}.name"))
     return found, "tools"
+
+
+def _of_free_text(custom: Mapping[str, Any]) -> dict[str, Any]:
+    """A custom tool as a function of one text. A grammar can only be asked for, in words."""
+    told = [custom["description"]] if isinstance(custom.get("description"), str) else []
+    shape = custom.get("format")
+    grammar = shape.get("grammar", shape) if isinstance(shape, dict) and shape.get("type") == "grammar" else None
+    if isinstance(grammar, dict):
+        told.append(f"The input must follow this {grammar.get('syntax')} grammar:\n{grammar.get('definition')}")
+    text = {"type": "string", "description": "The tool's whole input, as it is."}
+    schema = {"type": "object", "properties": {FREE_TEXT: text}, "required": [FREE_TEXT], "additionalProperties": False}
+    return {"name": custom.get("name"), "description": "\n\n".join(filter(None, told)), "parameters": schema}
 
 
 def _check_able(takes: Capabilities, definitions: list[Any], field: str) -> None:
@@ -76,6 +93,18 @@ def _check_able(takes: Capabilities, definitions: list[Any], field: str) -> None
         )
 
 
+def _check_distinct(tools: list[Tool], definitions: list[tuple[Mapping[str, Any], str, str]]) -> None:
+    seen = set()
+    for tool, (function, _, name_at) in zip(tools, definitions, strict=True):
+        if tool["name"] in seen:
+            raise errors.invalid(
+                f"'{name_at}' is '{function['name'][:80]}', which another tool is called already. Each needs a name of "
+                "its own.",
+                param=name_at,
+            )
+        seen.add(tool["name"])
+
+
 def _tool(function: Mapping[str, Any], names: ToolNames, *, at: str, name_at: str) -> Tool:
     name = function.get("name")
     if not isinstance(name, str) or not name:
@@ -83,18 +112,10 @@ def _tool(function: Mapping[str, Any], names: ToolNames, *, at: str, name_at: st
     tool: Tool = {"name": names.out(name)}
     if isinstance(function.get("description"), str) and function["description"]:
         tool["description"] = function["description"]
-    tool["input_schema"] = _input_schema(function.get("parameters"), at=f"{at}.parameters")
+    tool["input_schema"] = input_schema(function.get("parameters"), at=f"{at}.parameters")
     if isinstance(function.get("cache_control"), dict):
         tool["cache_control"] = function["cache_control"]
     return tool
-
-
-def _input_schema(parameters: object, *, at: str) -> dict[str, Any]:
-    if parameters is None:
-        return {"type": "object", "properties": {}}
-    if not isinstance(parameters, dict) or parameters.get("type", "object") != "object":
-        raise errors.invalid(f"'{at}' must be a JSON schema of type object.", param=at)
-    return {"type": "object", **parameters} if parameters else {"type": "object", "properties": {}}
 
 
 def _chosen(
@@ -135,16 +156,17 @@ def _with_answer_tool(
     answer = {
         "name": name,
         "description": wanted.get("description") or "Give the final answer by calling this tool.",
-        "input_schema": _input_schema(wanted.get("schema"), at=at),
+        "input_schema": input_schema(wanted.get("schema"), at=at),
     }
     if choice and choice["type"] == "tool":
         return [*tools, answer], choice
     free = bool(tools) and not (choice and choice["type"] == "none")
-    return [*tools, answer], {"type": "any"} if free else {"type": "tool", "name": name}
+    alone = {"type": "tool", "name": name, "disable_parallel_tool_use": True}  # one answer, not two
+    return [*tools, answer], {"type": "any"} if free else alone
 
 
 def _web_search(options: Mapping[str, Any]) -> Tool:
-    tool: Tool = {"type": "web_search_20250305", "name": "web_search"}
+    tool: Tool = {"type": "web_search_20250305", "name": WEB_SEARCH}
     location = options.get("user_location")
     if isinstance(location, dict) and isinstance(location.get("approximate"), dict):
         tool["user_location"] = {"type": "approximate", **location["approximate"]}
@@ -163,6 +185,8 @@ def _remembered(in_history: Iterable[str]) -> Toolset:
 def _with_parallelism(body: Mapping[str, Any], choice: Choice | None, *, legacy: bool) -> Choice | None:
     """A caller of the legacy functions can be answered with one call only."""
     parallel = False if legacy else body.get("parallel_tool_calls")
-    if not isinstance(parallel, bool) or (choice and choice["type"] == "none"):
+    if not isinstance(parallel, bool) or (
+        choice and (choice["type"] == "none" or "disable_parallel_tool_use" in choice)
+    ):
         return choice
     return {**(choice or {"type": "auto"}), "disable_parallel_tool_use": not parallel}

@@ -176,6 +176,48 @@ def test_a_caller_of_legacy_functions_is_answered_in_kind_with_the_first_call() 
 SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}}
 
 
+def test_a_custom_tool_is_called_with_its_text() -> None:
+    asked = {"tools": [{"type": "custom", "custom": {"name": "apply.patch"}}]}
+    made = message(use("apply_patch", {"input": "*** a"}), use("apply_patch", {"x": 1}), asked=asked, stop="tool_use")
+    assert [call["custom"] for call in made["tool_calls"]] == [
+        {"name": "apply.patch", "input": "*** a"},
+        {"name": "apply.patch", "input": '{"x":1}'},
+    ]
+    assert {call["type"] for call in made["tool_calls"]} == {"custom"}
+
+
+def test_thoughts_that_cannot_be_sent_back_are_only_shown() -> None:
+    made = message({"type": "thinking", "thinking": "hm", "signature": ""}, {"type": "redacted_thinking"}, text("a"))
+    assert made["reasoning_content"] == "hm"
+    assert "thinking_blocks" not in made
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    made = message({"type": "tool_use", "name": "look", "input": {}}, stop="tool_use")
+    assert made["tool_calls"][0]["id"] == "call_0199aaaabbbb7ccc8dddeeeeffff0000_0"
+
+
+def test_a_call_of_nothing_is_a_502() -> None:
+    with pytest.raises(ApiError) as caught:
+        answered({"type": "tool_use", "id": "a", "input": {}})
+    assert (caught.value.status, caught.value.code) == (502, "upstream_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "told"),
+    [
+        ("auto", "standard", "default"),
+        ("auto", "priority", "priority"),
+        ("auto", "batch", None),
+        ("auto", None, None),
+        (None, "standard", None),
+    ],
+)
+def test_the_tier_that_served_is_told_to_those_who_named_one(asked: Any, served: Any, told: str | None) -> None:
+    made = answered(text("a"), asked={"service_tier": asked}, usage={**COUNTS, "service_tier": served})
+    assert made.body.get("service_tier") == told
+
+
 def test_the_answer_tools_input_is_the_content() -> None:
     made = answered(use("json_answer", {"a": 1}), stop="tool_use", asked=SCHEMA, capabilities=OLD)
     assert made.body["choices"][0]["message"]["content"] == '{"a":1}'

@@ -7,40 +7,14 @@ import time
 from typing import Any
 
 import pytest
-from openai.lib.streaming.chat._completions import ChatCompletionStreamState
-from openai.types.chat import ChatCompletionChunk
 
 from billing.usage import Usage
 from gateway.providers.anthropic import Anthropic
 from gateway.sse import Event as SseEvent
 from tests.gateway import streams
 from tests.gateway.anthropic.events import PING, Event, closed, delta, ended, opened, start, text, thinking, tool, wire
-from tests.gateway.anthropic.rules import OLD, USER
-
-
-def run(*events: Event, usage: bool = False, asked: dict[str, Any] | None = None, **target: Any) -> streams.Outcome:
-    call = streams.call({"messages": [USER], "stream": True, **(asked or {})}, kind="anthropic", usage=usage, **target)
-    return streams.run(Anthropic(), call, [wire(events)])
-
-
-def chunks(*events: Event, usage: bool = False, **fields: Any) -> list[dict[str, Any]]:
-    """The chunks of a stream that ended well, valid by the invariants and by OpenAI's own client."""
-    outcome = run(*events, usage=usage, **fields)
-    assert outcome.error is None
-    streams.assert_well_formed(outcome.chunks, usage=usage)
-    state = ChatCompletionStreamState()
-    for chunk in outcome.chunks:
-        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
-    return outcome.chunks
-
-
-def deltas(*events: Event, **fields: Any) -> list[dict[str, Any]]:
-    """What the chunks between the role and the finish say."""
-    first, *between, last = [chunk["choices"][0] for chunk in chunks(*events, **fields)]
-    assert first["delta"] == {"role": "assistant", "content": "", "refusal": None}
-    assert last["delta"] == {}
-    assert all(choice["finish_reason"] is None for choice in (first, *between))
-    return [choice["delta"] for choice in between]
+from tests.gateway.anthropic.reading import arguments, chunks, deltas, run
+from tests.gateway.anthropic.rules import USER
 
 
 def test_the_frame_of_a_chunk() -> None:
@@ -58,117 +32,49 @@ def test_the_frame_of_a_chunk() -> None:
     assert finish == {**head, "choices": [{**frame, "delta": {}, "finish_reason": "stop"}]}
 
 
-def test_text_is_passed_on_piece_by_piece() -> None:
-    made = deltas(start(), PING, *text(0, "Grüße ", "", '"\n'), PING, *text(1, "🙂"), *ended())
-    assert made == [{"content": "Grüße "}, {"content": '"\n'}, {"content": "🙂"}]
-
-
-def test_text_in_the_start_of_a_block_is_not_lost() -> None:
-    assert deltas(start(), opened(0, "text", text="a"), delta(0, "text", text="b"), closed(0), *ended()) == [
-        {"content": "a"},
-        {"content": "b"},
-    ]
-
-
-def test_calls_are_counted_from_zero_whatever_their_blocks_are() -> None:
+def test_a_call_without_an_id_gets_one_that_no_other_call_has() -> None:
     made = deltas(
-        start(), *text(0, "so"), *tool(1, '{"a"', ":1}"), *text(2, "and"), *tool(3, "{}", name="b"), *ended("tool_use")
-    )
-    function = {"name": "look", "arguments": ""}
-    assert made == [
-        {"content": "so"},
-        {"tool_calls": [{"index": 0, "id": "toolu_1", "type": "function", "function": function}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
-        {"content": "and"},
-        {"tool_calls": [{"index": 1, "id": "toolu_3", "type": "function", "function": {**function, "name": "b"}}]},
-        {"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]},
-    ]
-
-
-def test_interleaved_calls_keep_their_arguments_apart() -> None:
-    made = chunks(
         start(),
-        opened(0, "tool_use", id="a", name="a", input={}),
-        opened(1, "tool_use", id="b", name="b", input={}),
-        delta(0, "input_json", partial_json='{"a":'),
-        delta(1, "input_json", partial_json='{"b":'),
-        delta(0, "input_json", partial_json="1}"),
-        delta(1, "input_json", partial_json="2}"),
-        closed(1),
+        opened(0, "tool_use", name="look", input={}),
         closed(0),
+        opened(1, "tool_use", id=None, name="look", input={}),
+        closed(1),
         *ended("tool_use"),
     )
-    assert arguments(made) == {0: '{"a":1}', 1: '{"b":2}'}
+    ids = [delta["tool_calls"][0]["id"] for delta in made if "id" in delta["tool_calls"][0]]
+    assert ids == ["call_0199aaaabbbb7ccc8dddeeeeffff0000_0", "call_0199aaaabbbb7ccc8dddeeeeffff0000_1"]
 
 
-def arguments(made: list[dict[str, Any]]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for chunk in made:
-        for choice in chunk["choices"]:
-            for call in choice["delta"].get("tool_calls") or ():
-                found[call["index"]] = found.get(call["index"], "") + call["function"].get("arguments", "")
-    return found
+@pytest.mark.parametrize("name", [None, "", 7])
+def test_a_call_of_nothing_is_an_error(name: Any) -> None:
+    outcome = run(start(), opened(0, "tool_use", id="a", name=name, input={}))
+    assert outcome.error is not None
+    assert outcome.error.code == "upstream_unavailable"
 
 
-@pytest.mark.parametrize("given", [{}, None])
-def test_a_call_without_arguments_is_an_empty_object(given: Any) -> None:
-    assert arguments(chunks(start(), *tool(0, input=given), *ended("tool_use"))) == {0: "{}"}
+def test_a_block_that_begins_twice_is_one_call() -> None:
+    begun, *rest = tool(0, '{"a":1}')
+    assert arguments(chunks(start(), begun, begun, *rest, *ended("tool_use"))) == {0: '{"a":1}'}
 
 
-def test_arguments_given_in_the_start_are_passed_on_once() -> None:
-    assert arguments(chunks(start(), *tool(0, input={"a": 1}), *ended("tool_use"))) == {0: '{"a":1}'}
-    assert arguments(chunks(start(), *tool(0, '{"a":1}', input={"a": 1}), *ended("tool_use"))) == {0: '{"a":1}'}
+def test_a_block_that_begins_where_another_is_open_closes_that() -> None:
+    first, second = tool(0, at="a")[:-1], tool(0, at="b")
+    assert arguments(chunks(start(), *first, *second, *ended("tool_use"))) == {0: "{}", 1: "{}"}
 
 
-def test_a_block_that_was_never_closed_is_closed_with_the_message() -> None:
-    assert arguments(chunks(start(), *tool(0)[:-1], *ended("tool_use"))) == {0: "{}"}
+def test_an_event_without_data_is_passed_over() -> None:
+    body = wire([start()]) + b"event: ping\ndata:\n\n" + b"event: ping\ndata:  \n\n" + wire([*text(0, "a"), *ended()])
+    call = streams.call({"messages": [USER], "stream": True}, kind="anthropic")
+    outcome = streams.run(Anthropic(), call, [body])
+    assert outcome.error is None
+    assert streams.text(outcome.chunks) == "a"
 
 
-def test_a_renamed_tool_comes_back_under_the_callers_name() -> None:
-    asked = {"tools": [{"type": "function", "function": {"name": "a.b"}}]}
-    made = deltas(start(), *tool(0, "{}", name="a_b"), *ended("tool_use"), asked=asked)
-    assert made[0]["tool_calls"][0]["function"]["name"] == "a.b"
-
-
-def test_thoughts_are_shown_as_they_come_and_once_more_whole_with_an_index() -> None:
-    made = deltas(
-        start(),
-        *thinking(0, "hm ", "so"),
-        opened(1, "redacted_thinking", data="xyz"),
-        closed(1),
-        *text(2, "a"),
-        *thinking(3, "and", signature=""),
-        *ended(),
-    )
-    assert made == [
-        {"reasoning_content": "hm "},
-        {"reasoning_content": "so"},
-        {"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "hm so", "signature": "sig"}]},
-        {"thinking_blocks": [{"index": 1, "type": "redacted_thinking", "data": "xyz"}]},
-        {"content": "a"},
-        {"reasoning_content": "and"},
-    ]
-
-
-def test_thoughts_in_the_start_of_a_block_are_not_lost() -> None:
-    made = deltas(start(), opened(0, "thinking", thinking="hm", signature="s"), closed(0), *ended())
-    assert made == [
-        {"reasoning_content": "hm"},
-        {"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "hm", "signature": "s"}]},
-    ]
-
-
-def test_tools_that_run_at_the_provider_are_not_shown_as_calls() -> None:
-    made = deltas(
-        start(),
-        *tool(0, '{"query":"x"}', kind="server_tool_use", name="web_search"),
-        opened(1, "web_search_tool_result", tool_use_id="x", content=[]),
-        closed(1),
-        *text(2, "a"),
-        *ended(),
-    )
-    assert made == [{"content": "a"}]
+def test_the_tier_that_served_is_told_to_those_who_named_one() -> None:
+    begun = start({"input_tokens": 1, "output_tokens": 1, "service_tier": "standard"})
+    made = chunks(begun, *text(0, "a"), *ended(), asked={"service_tier": "auto"})
+    assert {chunk["service_tier"] for chunk in made} == {"default"}
+    assert not any("service_tier" in chunk for chunk in chunks(begun, *text(0, "a"), *ended()))
 
 
 def test_what_is_newer_than_this_code_is_passed_over() -> None:
@@ -176,7 +82,7 @@ def test_what_is_newer_than_this_code_is_passed_over() -> None:
         {"type": "brand_new"},
         start(),
         opened(0, "text", text=""),
-        delta(0, "citations", citation={"url": "x"}),
+        delta(0, "citations", citation={"type": "char_location"}),
         delta(0, "brand_new", x=1),
         delta(9, "input_json", partial_json="{"),
         closed(9),
@@ -208,30 +114,6 @@ def test_a_refusal_without_content_says_why_before_the_end() -> None:
     details = {"type": "refusal", "explanation": "Not this."}
     outcome = run(start(), *ended("refusal", stop_details=details))
     assert [chunk["choices"][0]["delta"] for chunk in outcome.chunks[1:]] == [{"refusal": "Not this."}, {}]
-
-
-LEGACY = {"functions": [{"name": "look"}]}
-
-
-def test_a_caller_of_legacy_functions_is_answered_in_kind_with_the_first_call() -> None:
-    made = deltas(start(), *tool(0, '{"a":', "1}"), *tool(1, "{}", name="b"), *ended("tool_use"), asked=LEGACY)
-    assert made == [
-        {"function_call": {"name": "look", "arguments": ""}},
-        {"function_call": {"arguments": '{"a":'}},
-        {"function_call": {"arguments": "1}"}},
-    ]
-    outcome = run(start(), *tool(0), *ended("tool_use"), asked=LEGACY)
-    assert outcome.chunks[-1]["choices"][0]["finish_reason"] == "function_call"
-
-
-SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}}
-
-
-@pytest.mark.parametrize("parts", [('{"a":', "1}"), ()])
-def test_the_answer_tools_arguments_are_the_content(parts: tuple[str, ...]) -> None:
-    made = chunks(start(), *tool(0, *parts, name="json_answer"), *ended("tool_use"), asked=SCHEMA, capabilities=OLD)
-    assert streams.text(made) == ("".join(parts) or "{}")
-    assert made[-1]["choices"][0]["finish_reason"] == "stop"
 
 
 def used(*events: Event) -> Usage | None:
