@@ -10,11 +10,10 @@ import orjson
 from gateway.errors import ApiError
 from gateway.providers.base import ChatCall, ChunkStream, Completion, Outbound, Provider
 from gateway.translation.anthropic_errors import error_for
-from gateway.translation.anthropic_request import message_request
+from gateway.translation.anthropic_request import message_request, version
 from gateway.translation.anthropic_response import completion
 from gateway.translation.anthropic_stream import MessageStream
 
-VERSION = "2023-06-01"
 FILES_BETA = "files-api-2025-04-14"  # must be named wherever a stored file is
 
 
@@ -27,7 +26,7 @@ class Anthropic(Provider):
         body = message_request(call)
         headers = {
             "content-type": "application/json",
-            "anthropic-version": str(call.target.options.get("anthropic_version") or VERSION),
+            "anthropic-version": version(call),
         }
         if call.target.credential:
             headers["x-api-key"] = call.target.credential

@@ -28,7 +28,7 @@ STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 CODES = {413: "request_too_large"}
-TOO_LONG = "prompt is too long"
+TOO_LONG = ("prompt is too long", "input length and `max_tokens` exceed context limit")
 NO_CREDIT = "credit balance is too low"  # said with a 400, though it is the account that is refused
 CALLERS_FAULT = frozenset({400, 404, 409, 413})
 

@@ -10,8 +10,11 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from gateway import errors
 from gateway.providers.base import ChatCall
+from gateway.translation.anthropic_cache import marked
 from gateway.translation.anthropic_capabilities import Capabilities
 from gateway.translation.anthropic_messages import Conversation, converse
 from gateway.translation.anthropic_names import Reading
@@ -20,8 +23,12 @@ from gateway.translation.anthropic_schema import AT, reduced
 from gateway.translation.anthropic_tools import toolset
 from gateway.translation.chat_request import answer_limit
 
-DEFAULT_MAX_TOKENS = 8192
+VERSION = "2023-06-01"  # of the API; the option `anthropic_version` names another
 ONLY_JSON = "Answer with one JSON object and nothing else: no other text around it and no code fence."
+
+
+def version(call: ChatCall) -> str:
+    return str(call.target.options.get("anthropic_version") or VERSION)
 
 
 def message_request(call: ChatCall) -> dict[str, Any]:
@@ -31,7 +38,7 @@ def message_request(call: ChatCall) -> dict[str, Any]:
     reading = Reading.of(call, takes)
     conversation = converse(body["messages"], takes=takes, names=reading.names, options=call.target.options)
     tools = toolset(call, takes=takes, reading=reading, in_history=conversation.tool_names)
-    max_tokens = answer_limit(call) or call.target.max_output_tokens or DEFAULT_MAX_TOKENS
+    max_tokens = answer_limit(call) or call.target.max_output_tokens or settings.GATEWAY_MAX_OUTPUT_TOKENS
     unthought = takes.thinking == "manual" and conversation.breaks_thinking  # adaptive models do not miss them
     may_think = not (tools.forced or conversation.prefilled or unthought)
     thought = reasoning(body, takes=takes, max_tokens=max_tokens, may_think=may_think)
@@ -49,9 +56,9 @@ def message_request(call: ChatCall) -> dict[str, Any]:
         "metadata": _metadata(call),
         "cache_control": body["cache_control"] if isinstance(body.get("cache_control"), dict) else None,
         "stream": call.streaming or None,
-        **_sampling(body, takes, thinking=thought.thinking is not None),
+        **_sampling(call, takes, thinking=thought.thinking is not None),
     }
-    return _present(made)
+    return marked(_present(made), call)
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:
@@ -97,9 +104,11 @@ def _stop_sequences(stop: object) -> list[str]:
     return [text for text in given if isinstance(text, str) and text.strip()]  # blank ones are refused
 
 
-def _sampling(body: Mapping[str, Any], takes: Capabilities, *, thinking: bool) -> dict[str, Any]:
-    if takes.sampling == "none" or thinking:
+def _sampling(call: ChatCall, takes: Capabilities, *, thinking: bool) -> dict[str, Any]:
+    """Versions of the API after the first know no sampling parameters, whatever the model."""
+    if takes.sampling == "none" or thinking or version(call) > VERSION:
         return {}
+    body = call.body
     found = {name: body[name] for name in ("temperature", "top_p", "top_k") if _is_number(body.get(name))}
     if "temperature" in found:
         found["temperature"] = min(found["temperature"], 1)  # OpenAI's scale ends at 2

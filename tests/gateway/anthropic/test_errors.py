@@ -64,8 +64,15 @@ def test_the_callers_own_mistakes_are_told_in_the_providers_words_without_secret
     assert secret not in made.message + made.hint
 
 
-def test_a_prompt_that_is_too_long_has_the_code_that_clients_look_for() -> None:
-    made = error(400, said("invalid_request_error", "prompt is too long: 3333404 tokens > 200000 maximum"))
+@pytest.mark.parametrize(
+    "message",
+    [
+        "prompt is too long: 3333404 tokens > 200000 maximum",
+        "input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length",
+    ],
+)
+def test_a_prompt_that_is_too_long_has_the_code_that_clients_look_for(message: str) -> None:
+    made = error(400, said("invalid_request_error", message))
     assert (made.status, made.code, made.param) == (400, "context_length_exceeded", "messages")
 
 
