@@ -54,10 +54,12 @@ TODAYS_OPENAI = {"gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-6-astra"} | 
     f"gpt-5.6-{name}" for name in ("sol", "terra", "luna")
 }
 TODAYS_ANTHROPIC = {"claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-fable-5-2"} | {
-    "claude-opus-4-8",
-    "claude-opus-5",
-    "claude-haiku-4-5",
-}
+    f"claude-{name}"
+    for name in (
+        "opus-5", "opus-4-8", "opus-4-7", "opus-4-6", "opus-4-5", "sonnet-5", "sonnet-4-6", "sonnet-4-5",
+        "haiku-4-5", "fable-5-1", "fable-5",
+    )
+}  # fmt: skip
 
 # What the reference's own example sends: most of today's models refuse some of it, and must not be sent it.
 EXAMPLE: dict[str, Any] = {

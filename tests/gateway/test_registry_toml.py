@@ -131,6 +131,40 @@ def test_each_claude_says_all_that_its_translation_asks(model: ModelEntry) -> No
     assert set(model.capabilities["efforts"]) <= {"low", "medium", "high", "xhigh", "max"}
 
 
+def claude(sampling: str, thinking: str, *, forced: bool, middle: bool, prefill: bool, longest: int) -> dict[str, Any]:
+    return {
+        "sampling": sampling,
+        "thinking": thinking,
+        "forced_tool_choice": forced,
+        "mid_conversation_system": middle,
+        "prefill": prefill,
+        "json_schema": True,
+        "max_output_tokens": longest,
+    }
+
+
+BUDGETS = claude("one", "manual", forced=True, middle=False, prefill=True, longest=64000)
+FIRST_ADAPTIVE = claude("one", "adaptive", forced=True, middle=False, prefill=False, longest=128000)
+UNSAMPLED = claude("none", "adaptive", forced=True, middle=False, prefill=False, longest=128000)
+CURRENT = claude("none", "adaptive", forced=True, middle=True, prefill=False, longest=128000)
+UNFORCED = claude("none", "adaptive", forced=False, middle=True, prefill=False, longest=128000)
+GENERATIONS = {
+    "claude-haiku-4-5": BUDGETS, "claude-sonnet-4-5": BUDGETS, "claude-opus-4-5": BUDGETS,
+    "claude-sonnet-4-6": FIRST_ADAPTIVE, "claude-opus-4-6": FIRST_ADAPTIVE,
+    "claude-opus-4-7": UNSAMPLED,
+    "claude-opus-4-8": CURRENT, "claude-sonnet-5": CURRENT, "claude-opus-5": CURRENT, "claude-fable-5": CURRENT,
+    "claude-haiku-5-5": CURRENT,
+    "claude-sonnet-5-5": UNFORCED, "claude-opus-5-5": UNFORCED, "claude-fable-5-1": UNFORCED,
+    "claude-fable-5-2": UNFORCED,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_each_claude_is_asked_what_its_generation_takes(name: str) -> None:
+    said = {**MODELS[name].capabilities, "max_output_tokens": MODELS[name].max_output_tokens}
+    assert {field: said[field] for field in GENERATIONS[name]} == GENERATIONS[name]
+
+
 @pytest.mark.parametrize("model", [m for m in FILE.models if m.owned_by == "openai"], ids=lambda m: m.id)
 def test_reasoning_models_alone_have_parameters_taken_away(model: ModelEntry) -> None:
     options = model.routes[0].options if model.routes else {}
