@@ -14,16 +14,12 @@ MAX_NODES = 5000  # references are written out, and a small schema of references
 MAX_DEPTH = 64
 MAX_NOTE = 200
 
-_LIMITS = frozenset(
-    {
-        "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-        "minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains", "prefixItems",
-        "minProperties", "maxProperties", "patternProperties", "propertyNames", "dependencies", "dependentRequired",
-        "dependentSchemas", "if", "then", "else", "not", "unevaluatedProperties", "unevaluatedItems",
-    }
-)  # fmt: skip
-_SILENT = frozenset({"$schema", "$id", "$comment", "$defs", "definitions", "$ref", "additionalProperties"})
+_KEPT = frozenset({"type", "const", "title", "description", "required"})
+_SILENT = frozenset({"$schema", "$id", "$comment", "$anchor", "$defs", "definitions", "$ref", "discriminator"})
 _LISTS = {"anyOf": "anyOf", "oneOf": "anyOf", "allOf": "allOf"}
+_FORMATS = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
+)  # fmt: skip
 
 
 def reduced(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,27 +49,29 @@ class _Reduction:
         made: dict[str, Any] = {}
         notes = []
         for keyword, value in schema.items():
-            if keyword in _LIMITS:
+            if keyword not in _SILENT and not self._keep(made, keyword, value, within):
                 notes.append(_note(keyword, value))
-            elif keyword not in _SILENT:
-                self._keep(made, keyword, value, within)
         if _is_object(schema):
             made.setdefault("type", "object")
             made["additionalProperties"] = False
         if notes:
             limits = f"({'; '.join(notes)})"
             made["description"] = f"{made['description']} {limits}" if made.get("description") else limits
-        return made
+        return _joined(made)
 
-    def _keep(self, made: dict[str, Any], keyword: str, value: object, within: tuple[str, ...]) -> None:
+    def _keep(self, made: dict[str, Any], keyword: str, value: object, within: tuple[str, ...]) -> bool:
+        """Whether the keyword is dealt with; if not, it is put in words."""
         if keyword == "properties" and isinstance(value, dict):
             made[keyword] = {name: self.of(inner, within) for name, inner in value.items()}
         elif keyword == "items":
             made[keyword] = self._items(value, within)
         elif keyword in _LISTS and isinstance(value, list):
             made.setdefault(_LISTS[keyword], []).extend(self.of(inner, within) for inner in value)
-        else:
+        elif _is_taken(keyword, value):
             made[keyword] = value
+        else:
+            return keyword == "additionalProperties" and isinstance(value, bool)
+        return True
 
     def _items(self, value: object, within: tuple[str, ...]) -> dict[str, Any]:
         if isinstance(value, list):  # positions, as older drafts wrote them
@@ -109,6 +107,36 @@ class _Reduction:
             raise errors.invalid(
                 f"'{AT}' unfolds into more than {MAX_NODES} parts. Simplify it or use fewer references.", param=AT
             )
+
+
+def _is_taken(keyword: str, value: object) -> bool:
+    """As Anthropic's own library has it."""
+    if keyword == "enum":
+        return isinstance(value, list) and not any(isinstance(one, dict | list) for one in value)
+    if keyword == "format":
+        return isinstance(value, str) and value in _FORMATS
+    if keyword == "minItems":
+        return value in (0, 1)
+    return keyword in _KEPT and (keyword != "const" or not isinstance(value, dict | list))
+
+
+def _joined(made: dict[str, Any]) -> dict[str, Any]:
+    """Parts that all hold, as one: each is closed by itself, and nothing could be in two closed objects at once.
+    Where parts contradict each other they stay apart."""
+    whole = {keyword: value for keyword, value in made.items() if keyword != "allOf"}
+    for part in made.get("allOf", ()):
+        for keyword, value in part.items():
+            if keyword not in whole:
+                whole[keyword] = value
+            elif keyword == "properties" and all(whole[keyword].get(name, of) == of for name, of in value.items()):
+                whole[keyword] = {**whole[keyword], **value}
+            elif keyword == "required" and isinstance(value, list) and isinstance(whole[keyword], list):
+                whole[keyword] = list(dict.fromkeys([*whole[keyword], *value]))
+            elif keyword == "description":
+                whole[keyword] = f"{whole[keyword]} {value}"
+            elif keyword != "title" and whole[keyword] != value:
+                return made
+    return whole
 
 
 def _is_object(schema: Mapping[str, Any]) -> bool:
