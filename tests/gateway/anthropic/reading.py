@@ -12,6 +12,8 @@ from tests.gateway import streams
 from tests.gateway.anthropic.events import Event, wire
 from tests.gateway.anthropic.rules import USER
 
+LOOK = {"type": "function", "function": {"name": "look"}}
+
 
 def run(*events: Event, usage: bool = False, asked: dict[str, Any] | None = None, **target: Any) -> streams.Outcome:
     call = streams.call({"messages": [USER], "stream": True, **(asked or {})}, kind="anthropic", usage=usage, **target)

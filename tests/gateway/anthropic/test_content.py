@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import base64
+import sys
+import tracemalloc
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from gateway.providers.anthropic import Anthropic
+from gateway.translation.anthropic_request import message_request
+from tests.gateway import streams
 from tests.gateway.anthropic.rules import USER, refusal, sent
 
 PNG = "iVBORw0KGgo="
@@ -48,6 +54,50 @@ def test_data_urls_are_read_as_they_occur(url: str, media: str) -> None:
     assert block(image(url))["source"] == {"type": "base64", "media_type": media, "data": PNG}
 
 
+def test_of_twenty_megabytes_of_image_one_copy_is_made_for_the_request() -> None:
+    """Memory is measured and not time. Writing the request as JSON copies it once more."""
+    size = 20_000_000
+    call = streams.call({"messages": [{"role": "user", "content": [image("data:image/png;base64," + "A" * size)]}]})
+    tracemalloc.start()
+    try:
+        made = message_request(call)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(made["messages"][0]["content"][0]["source"]["data"]) == size
+    assert kept <= peak < 1.1 * size
+
+
+def lines_run(size: int) -> int:
+    """How many lines of ours it takes to translate an image of so many characters."""
+    call = streams.call({"messages": [{"role": "user", "content": [image("data:image/png;base64," + "A" * size)]}]})
+    run = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal run
+        run += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        Anthropic().request(call)
+    finally:
+        sys.settrace(before)
+    return run
+
+
+def test_an_image_takes_no_more_steps_the_larger_it_is() -> None:
+    assert lines_run(4) == lines_run(2_000_000)
+
+
+@pytest.mark.parametrize(
+    "url", ["data:" + "x" * 5000, "data:" + ";" * 100_000, "data:image/png", "data:,x", "data:;x,y"]
+)
+def test_a_data_url_that_hides_where_its_data_begins_is_refused(url: str) -> None:
+    assert refusal({"messages": [{"role": "user", "content": [image(url)]}]}).param == AT
+
+
 def test_an_image_on_the_web_is_left_for_anthropic_to_fetch() -> None:
     made = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
     assert block(image("https://x.test/a.png")) == made
@@ -77,9 +127,6 @@ def test_an_image_file_is_an_image() -> None:
 
 
 def test_a_stored_file_is_named_with_the_beta_it_needs() -> None:
-    from gateway.providers.anthropic import Anthropic
-    from tests.gateway import streams
-
     part = file(file_id="file_011CNha8iCJcU1wXNR6q4V8w")
     assert block(part) == {"type": "document", "source": {"type": "file", "file_id": "file_011CNha8iCJcU1wXNR6q4V8w"}}
     asked = {"messages": [{"role": "user", "content": [part]}]}

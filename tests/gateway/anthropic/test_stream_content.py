@@ -11,10 +11,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from tests.gateway import streams
 from tests.gateway.anthropic.events import PING, closed, delta, ended, opened, start, text, thinking, tool
-from tests.gateway.anthropic.reading import arguments, chunks, deltas, run
+from tests.gateway.anthropic.reading import LOOK, arguments, chunks, deltas, run
 from tests.gateway.anthropic.rules import OLD
-
-LOOK = {"type": "function", "function": {"name": "look"}}
 
 
 def test_text_is_passed_on_piece_by_piece() -> None:
