@@ -23,6 +23,14 @@ def client_network(request: HttpRequest) -> str:
     return str(ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False))
 
 
+def client_address(request: HttpRequest) -> str:
+    """The caller's address for a column of addresses: 0.0.0.0 when it is none, as on a Unix socket."""
+    try:
+        return str(ipaddress.ip_address(_client(request)))
+    except ValueError:
+        return "0.0.0.0"  # noqa: S104 - not bound, only written down
+
+
 def _client(request: HttpRequest) -> str:
     """The right-most address that is no trusted proxy: everything to the left of it is the caller's own claim."""
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]

@@ -275,3 +275,7 @@ class ApiKeyUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.api_key} at {self.last_used_at:%Y-%m-%d %H:%M}"
+
+
+# Tables with a file of their own. They are built on what stands above.
+from accounts.models_audit import AuditEvent as AuditEvent  # noqa: E402
