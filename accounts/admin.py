@@ -204,6 +204,8 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         owner = cleaned.get("owner")
         if owner and organization and not Membership.objects.of(organization).filter(user=owner).exists():
             self.add_error("owner", f"{owner} is not a member of {organization}. Add the membership first.")
+        if organization and organization.closed_at:
+            self.add_error(None, f"{organization} is closed: no keys can be made in it. Reopen it first.")
         return cleaned
 
 
@@ -276,6 +278,7 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm[ApiKey], change: bool) -> None:
         if change:
+            obj.service_account = obj.owner is None
             super().save_model(request, obj, form, change)
             return
         key, secret = ApiKey.objects.issue(
