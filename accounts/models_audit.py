@@ -116,6 +116,11 @@ class AuditEvent(models.Model):
         return Action(self.action).label if self.action in Action else self.action
 
     @property
+    def is_about_another(self) -> bool:
+        """Whether it was done to something else than the whole organisation, or to somebody else than who did it."""
+        return self.target_kind != "organization" and self.target_label != self.actor_label
+
+    @property
     def facts(self) -> list[tuple[str, Any, Any]]:
         """Each detail as its name, what it was before (None when it only is), and what it is."""
         return [(name.replace("_", " "), *_sides(value)) for name, value in sorted(self.details.items())]
