@@ -88,7 +88,9 @@ def _actions() -> list[tuple[str, list[tuple[str, str]]]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for action in Action:
         subject = action.value.partition(".")[0]
-        groups.setdefault(subject, [(subject, f"{SUBJECTS[subject]}: anything")]).append((action.value, action.label))
+        groups.setdefault(subject, [(subject, f"{SUBJECTS[subject]}: anything")]).append(
+            (action.value, action.label.removesuffix(" of").removesuffix(" to").removesuffix(", the key"))
+        )
     return [(SUBJECTS[subject], choices) for subject, choices in groups.items()]
 
 

@@ -7,8 +7,8 @@ at the same instant only one does.
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Q, QuerySet
-from django.db.models.functions import Greatest
+from django.db.models import CharField, Count, F, Max, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest, Lower, NullIf
 from django.http import Http404, HttpRequest
 
 from accounts import audit, roles
@@ -25,11 +25,12 @@ def listed(organization: Organization) -> QuerySet[Membership]:
     """Everybody, with how many working keys they hold and when they last did anything here, by page or by key."""
     own = Q(user__api_keys__organization=organization)
     working = own & Q(user__api_keys__in=ApiKey.objects.of(organization).active())
+    shown = Coalesce(NullIf("user__name", Value("")), "user__email", output_field=CharField())
     found: QuerySet[Membership] = Membership.objects.of(organization).select_related("user")
     return found.annotate(
         key_count=Count("user__api_keys", filter=working),
         seen_at=Greatest(F("last_active_at"), Max("user__api_keys__use__last_used_at", filter=own)),
-    ).order_by("user__name", "user__email")
+    ).order_by(Lower(shown), "pk")
 
 
 def keys_of(membership: Membership) -> QuerySet[ApiKey]:

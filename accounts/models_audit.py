@@ -23,12 +23,12 @@ class Action(models.TextChoices):
     ORGANIZATION_REOPENED = "organization.reopened", "Reopened the organisation"
     MEMBER_INVITED = "member.invited", "Invited"
     MEMBER_JOINED = "member.joined", "Accepted the invitation"
-    MEMBER_ADDED = "member.added", "Added as a member"
-    MEMBER_CHANGED = "member.changed", "Changed the role"
-    MEMBER_REMOVED = "member.removed", "Removed from the members"
+    MEMBER_ADDED = "member.added", "Added"
+    MEMBER_CHANGED = "member.changed", "Changed the role of"
+    MEMBER_REMOVED = "member.removed", "Removed"
     MEMBER_LEFT = "member.left", "Left the organisation"
-    INVITATION_RESENT = "invitation.resent", "Sent the invitation again"
-    INVITATION_REVOKED = "invitation.revoked", "Revoked the invitation"
+    INVITATION_RESENT = "invitation.resent", "Sent again the invitation to"
+    INVITATION_REVOKED = "invitation.revoked", "Revoked the invitation to"
     PROJECT_CREATED = "project.created", "Created the project"
     PROJECT_CHANGED = "project.changed", "Changed the project"
     PROJECT_ARCHIVED = "project.archived", "Archived the project"
@@ -37,7 +37,7 @@ class Action(models.TextChoices):
     KEY_CHANGED = "key.changed", "Changed the key"
     KEY_ROTATED = "key.rotated", "Rotated the key"
     KEY_REVOKED = "key.revoked", "Revoked the key"
-    KEY_LEAKED = "key.leaked", "Revoked the key because it was reported as leaked"
+    KEY_LEAKED = "key.leaked", "Revoked, as it was reported as leaked, the key"
     BUDGET_CREATED = "budget.created", "Created the budget"
     BUDGET_CHANGED = "budget.changed", "Changed the budget"
     BUDGET_DELETED = "budget.deleted", "Deleted the budget"
@@ -136,5 +136,5 @@ def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "none"
     return "" if value is None else str(value)

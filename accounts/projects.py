@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import slugify
@@ -25,7 +25,7 @@ def listed(organization: Organization) -> QuerySet[Project]:
     found: QuerySet[Project] = Project.objects.of(organization)
     return found.annotate(
         key_count=Count("api_keys", filter=working), used_at=Max("api_keys__use__last_used_at")
-    ).order_by("archived_at", "name")
+    ).order_by(F("archived_at").asc(nulls_first=True), "name")
 
 
 def keys_of(project: Project) -> QuerySet[ApiKey]:

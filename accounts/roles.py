@@ -73,9 +73,9 @@ ALLOWED: dict[May, frozenset[Role]] = {
 # What each role is for, in a line.
 ABOUT: dict[Role, str] = {
     Role.OWNER: "Everything, also making owners and closing the organisation",
-    Role.ADMIN: "Everything but that: members, keys, money, settings",
-    Role.DEVELOPER: "Calls models: own keys, the playground, requests",
-    Role.BILLING: "Pays: balance, budgets, top-ups; no requests and no keys",
+    Role.ADMIN: "Members, keys, money and settings: everything but what is the owners' alone",
+    Role.DEVELOPER: "Calls models with keys of their own, tries them, and looks into requests",
+    Role.BILLING: "Balance, budgets and top-ups; makes no keys and sees no single requests",
     Role.VIEWER: "Looks, and changes nothing",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -47,7 +49,7 @@ def export(request: MemberRequest, shape: str) -> HttpResponseBase:
     rows = rows.filter(pk__lte=audit_query.newest(organization))
     if request.method == "GET":
         wanted = {name: value for name, value in request.GET.items() if value and name in FilterForm.base_fields}
-        audit.record(request, organization, Action.AUDIT_EXPORTED, organization, format=shape, **wanted)
+        audit.record(request, organization, Action.AUDIT_EXPORTED, organization, format=shape, filter=urlencode(wanted))
     name = f"{organization.slug}-audit-log-{timezone.now():%Y-%m-%d}.{shape}"
     response = StreamingHttpResponse(write(rows), content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

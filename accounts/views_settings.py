@@ -20,19 +20,25 @@ from accounts.roles import May, MemberRequest, may, member_page
 page_with_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
+AS_THE_PLATFORM = "platform"  # in the form, where a choice that says nothing would look as if it were optional
+
+
 class SettingsForm(forms.ModelForm[Organization]):
+    retired_models = forms.ChoiceField(
+        label="Models that were shut down",
+        help_text="What happens to calls that name a model which its vendor no longer serves.",
+    )
+
     class Meta:
         model = Organization
         fields = ("name", "default_project", "retired_models", "sandbox_enabled")
         labels = {
             "default_project": "Default project",
-            "retired_models": "Models that were shut down",
             "sandbox_enabled": "Sandbox models",
         }
         help_texts = {
             "name": "As your colleagues know it. Addresses of pages stay when it changes.",
             "default_project": "Where keys belong that are made for no project by name.",
-            "retired_models": "What happens to calls that name a model which its vendor no longer serves.",
             "sandbox_enabled": "List and answer sandbox/ models, which cost nothing and rehearse every answer.",
         }
         error_messages = {"name": {"required": "Give the organisation a name."}}
@@ -48,11 +54,16 @@ class SettingsForm(forms.ModelForm[Organization]):
         follows = settings.GATEWAY_RETIRED_MODELS == "follow"
         default = Organization.RetiredModels.FOLLOW if follows else Organization.RetiredModels.REFUSE
         cast("forms.ChoiceField", self.fields["retired_models"]).choices = [
-            ("", f"As this gateway does: {default.label[0].lower()}{default.label[1:]}"),
+            (AS_THE_PLATFORM, f"As this gateway does: {default.label[0].lower()}{default.label[1:]}"),
             *((choice.value, choice.label) for choice in Organization.RetiredModels if choice.value),
         ]
+        self.initial["retired_models"] = self.instance.retired_models or AS_THE_PLATFORM
         for field in self.fields.values():
             field.disabled = not manages
+
+    def clean_retired_models(self) -> str:
+        chosen: str = self.cleaned_data["retired_models"]
+        return "" if chosen == AS_THE_PLATFORM else chosen
 
 
 class CloseForm(forms.Form):
