@@ -178,7 +178,8 @@ class Dispatch:
             organization_id=ledger.organization_id,
             output_limit=limit,
         )
-        ledger.rule = Rule.FAILED  # until there is something to bill
+        call = await dialect.prepare(call)
+        ledger.rule = Rule.FAILED  # from here on the provider may be at work; until there is something to bill
         answer = await dialect.send(call, self._egress)
         if answer.status == 200:
             return Served(call, dialect, answer)

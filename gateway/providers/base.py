@@ -237,6 +237,10 @@ class Dialect(ABC, Generic[C]):
     def error(self, call: C, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         """What the caller is told when the provider answered with an error status."""
 
+    async def prepare(self, call: C) -> C:
+        """What must be had before the provider is asked anything, and costs nothing. Raises `ApiError`."""
+        return call
+
     async def send(self, call: C, egress: Egress) -> Answer:
         """Make the call. A provider that is not on the network answers by itself."""
         return await egress.send(self.request(call))

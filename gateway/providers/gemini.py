@@ -64,8 +64,11 @@ class Gemini(Provider):
     def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         return error_for(call, status, headers, body)
 
+    async def prepare(self, call: ChatCall) -> ChatCall:
+        return await _with_images(call)
+
     async def send(self, call: ChatCall, egress: Egress) -> Answer:
-        answer = await super().send(await _with_images(call), egress)
+        answer = await super().send(call, egress)
         return EventsOnly(answer) if call.streaming and answer.status == 200 else answer
 
 
