@@ -25,7 +25,6 @@ from gateway.models import Model, Provider, Route
 from gateway.providers import providers
 from gateway.toml_table import Table, nearest
 
-
 # The same for options, with what their values are. A provider's module may read more than these.
 OPTIONS: Mapping[str, type] = {
     "drop": list, "drop_unless_effort_none": list, "drop_from_messages": list, "rename": dict, "roles": dict,
