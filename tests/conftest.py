@@ -14,6 +14,10 @@ from accounts.models import ApiKey, Membership, Organization, User
 from tests.factories import make_key, make_organization, make_user
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-docs", action="store_true", help="write the pages that tests make anew")
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Tests that commit are cleaned up by emptying all tables, which the ledger otherwise refuses."""

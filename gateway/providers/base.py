@@ -253,6 +253,12 @@ class Provider(Dialect[ChatCall]):
     label: ClassVar[str]  # what people read in the admin
     default_base_url: ClassVar[str] = ""
     needs_base_url: ClassVar[bool] = False  # whether an address must be given where there is none above
+    # Words of the registry (gateway/capability_words.py): what its models are taken to lack unless the registry says
+    # otherwise; what a model may lack because the translation gives the same by other means; and what it may lack
+    # because the translation can do without, as well as it goes.
+    lacks: ClassVar[frozenset[str]] = frozenset()
+    emulates: ClassVar[frozenset[str]] = frozenset()
+    does_without: ClassVar[frozenset[str]] = frozenset()
 
     def dialect(self, operation: str) -> Dialect[Any] | None:
         """How it speaks of `operation`, or None when it has no such thing."""

@@ -38,6 +38,9 @@ class Gemini(Provider):
     kind: ClassVar[str] = "gemini"
     label: ClassVar[str] = "Google Gemini"
     default_base_url: ClassVar[str] = "https://generativelanguage.googleapis.com/v1beta"
+    lacks: ClassVar[frozenset[str]] = frozenset({"file_ids", "audio", "audio_output", "custom_tools"})
+    emulates: ClassVar[frozenset[str]] = frozenset({"image_urls"})  # they are fetched
+    does_without: ClassVar[frozenset[str]] = frozenset({"prefill"})
 
     def request(self, call: ChatCall) -> Outbound:
         method = "streamGenerateContent?alt=sse" if call.streaming else "generateContent"
