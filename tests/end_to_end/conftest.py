@@ -23,10 +23,11 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import ApiKey, Organization
 from billing.models import UsageEvent
 from tests import live
-from tests.end_to_end import priced, registry
+from tests.end_to_end import priced, registry, replayed
 from tests.factories import make_credit, make_key, make_organization
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
+from tests.fakes.replay import Replay
 
 WORKERS = 4
 MEGABYTE = 1024 * 1024
@@ -102,6 +103,12 @@ def anthropic_server() -> Iterator[FakeAnthropic]:
         yield fake
 
 
+@pytest.fixture(scope="session")
+def replay_server() -> Iterator[Replay]:
+    with Replay() as fake:
+        yield fake
+
+
 @pytest.fixture
 def fake_openai(openai_server: FakeOpenAI) -> FakeOpenAI:
     openai_server.forget()
@@ -112,6 +119,12 @@ def fake_openai(openai_server: FakeOpenAI) -> FakeOpenAI:
 def fake_anthropic(anthropic_server: FakeAnthropic) -> FakeAnthropic:
     anthropic_server.forget()
     return anthropic_server
+
+
+@pytest.fixture
+def replay(replay_server: Replay) -> Replay:
+    replay_server.forget()
+    return replay_server
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +141,13 @@ def live_database(
     django_db_blocker: DjangoDbBlocker,
     openai_server: FakeOpenAI,
     anthropic_server: FakeAnthropic,
+    replay_server: Replay,
 ) -> Iterator[str]:
     with live.database(f"{empty_database}_session", template=empty_database) as name:
         with django_db_blocker.unblock(), live.connected_to(name):
             registry.seed(openai_server, anthropic_server)
             priced.seed(openai_server)
+            replayed.seed(replay_server)
         yield name
 
 
@@ -142,6 +157,7 @@ def live_settings() -> dict[str, Any]:
     return {
         "OPENAI_API_KEY": FakeOpenAI.credential,
         "ANTHROPIC_API_KEY": FakeAnthropic.credential,
+        replayed.CREDENTIAL: Replay.credential,
         "GATEWAY_POOL_SIZE": 2,
         "GATEWAY_REGISTRY_SECONDS": 0.2,
         "GATEWAY_MAX_BODY_BYTES": MEGABYTE,
