@@ -176,6 +176,7 @@ class ChunkStream(ABC):
         self.call = call
         self.usage: Usage | None = None  # the provider's counts, as soon and as far as they are known
         self.finish_reason = ""
+        self.done = False  # the provider said that this was the last event: what comes after it is no matter
         self.produced: list[str] = []  # text, reasoning and arguments so far, for counting when the provider does not
         self._measured = (0, 0)  # how many pieces of `produced` were counted, and their tokens
         self._prompt: int | None = None
