@@ -86,7 +86,9 @@ def read_in(completion: Mapping[str, Any], *, model: str) -> Heard:
     assert isinstance(completion["created"], int)
     choices = completion["choices"]
     assert [choice["index"] for choice in choices] == list(range(len(choices)))
-    return Heard(tuple(_read(choice) for choice in choices), _counts(completion["usage"]))
+    return Heard(
+        tuple(_read(choice) for choice in choices), _counts(completion["usage"]) if "usage" in completion else None
+    )
 
 
 def _assert_heads(chunks: Sequence[Mapping[str, Any]], model: str) -> None:

@@ -16,16 +16,31 @@ PAGE = b"<html>\n<body><h1>Please sign in</h1></body>\n</html>\n"
 # How many events of the written answer with text and two calls have come at each moment.
 MOMENTS: Mapping[str, Mapping[str, int]] = {
     "openai-chat": {
-        "before the first event": 0, "in the text": 2, "in a call": 5, "after the finish": 9, "after the usage": 10,
+        "before the first event": 0,
+        "in the text": 2,
+        "in a call": 5,
+        "after the finish": 9,
+        "after the usage": 10,
+        "after the end": 11,
     },
     "openai-compatible": {
-        "before the first event": 0, "in the text": 1, "in a call": 4, "after the finish": 7, "after the usage": 8,
+        "before the first event": 0,
+        "in the text": 1,
+        "in a call": 4,
+        "after the finish": 7,
+        "after the usage": 8,
+        "after the end": 9,
     },
     "anthropic": {
-        "before the first event": 0, "before the text": 1, "in the text": 3, "in a call": 8, "after the usage": 14,
+        "before the first event": 0,
+        "before the text": 1,
+        "in the text": 3,
+        "in a call": 8,
+        "after the usage": 14,
+        "after the end": 15,
     },
     "gemini": {"before the first event": 0, "in the text": 1, "after a call": 3, "after the finish": 5},
-}  # fmt: skip
+}
 SAID_NOTHING = {"before the first event", "before the text"}
 COULD_BE_WHOLE = {"after the finish", "after the usage"}  # all was said: that the body ends there is no failure
 NEEDS_ITS_END = {"anthropic"}  # whose last event is a part of the answer
@@ -51,6 +66,8 @@ class Trouble:
     @property
     def is_whole(self) -> bool:
         """Whether nothing of the answer is missing, though it did not end as usual."""
+        if self.moment == "after the end":
+            return True
         return self.fault in QUIET and self.moment in COULD_BE_WHOLE and self.dialect not in NEEDS_ITS_END
 
     def __str__(self) -> str:

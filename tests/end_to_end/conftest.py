@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import ApiKey, Organization
 from billing.models import UsageEvent
 from tests import live
-from tests.end_to_end import priced, registry, replayed
+from tests.end_to_end import node, priced, registry, replayed
 from tests.factories import make_credit, make_key, make_organization
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
@@ -177,6 +177,11 @@ def live_gateway(
     log = tmp_path_factory.mktemp("gateway") / "gateway.log"
     with live.serving(database=live_database, log=log, workers=WORKERS, **live_settings) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="session")
+def node_program() -> str:
+    return node.find()
 
 
 @pytest.fixture

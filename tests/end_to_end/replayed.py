@@ -10,6 +10,7 @@ import openai
 from tests.factories import make_model, make_price, make_provider, make_route
 from tests.fakes.replay import Replay
 
+EMBEDDINGS = "openai-embeddings"
 CREDENTIAL = "REPLAY_API_KEY"
 KINDS = {
     "openai-chat": "openai",
@@ -22,11 +23,15 @@ MODELS = {dialect: f"replayed/{dialect}" for dialect in KINDS}
 
 def seed(replay: Replay) -> None:
     for dialect, kind in KINDS.items():
-        base_url = replay.base_url(dialect)
-        provider = make_provider(f"replayed-{dialect}", kind=kind, base_url=base_url, api_key_env=CREDENTIAL)
-        model = make_model(MODELS[dialect], max_output_tokens=4096)
-        make_route(model, provider, f"upstream-{dialect}")
-        make_price(MODELS[dialect], input="1", output="2")
+        _serve(dialect, kind, replay, max_output_tokens=4096)
+    _serve(EMBEDDINGS, "openai", replay, capabilities={"embeddings": True, "chat": False})
+
+
+def _serve(dialect: str, kind: str, replay: Replay, **fields: Any) -> None:
+    base_url, name = replay.base_url(dialect), f"replayed/{dialect}"
+    provider = make_provider(f"replayed-{dialect}", kind=kind, base_url=base_url, api_key_env=CREDENTIAL)
+    make_route(make_model(name, **fields), provider, f"upstream-{dialect}")
+    make_price(name, input="1", output="2")
 
 
 def request(dialect: str, prompt: str, **fields: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ BASES: Mapping[str, str] = {
     "openai-compatible": "/compatible/v1",
     "anthropic": "/anthropic",
     "gemini": "/gemini/v1beta",
+    "openai-embeddings": "/openai/v1",
 }
 PATHS: Mapping[str, str] = {
     r"/(openai|compatible)/v1/(chat/completions|embeddings)": "authorization",

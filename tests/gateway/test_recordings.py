@@ -99,7 +99,8 @@ async def test_streamed_equals_not_streamed(case: Case) -> None:
     completion = provider_of(case).response(call_of(case, stream=False), whole_of(case))
     whole = invariants.read_in(json.loads(json.dumps(completion.body)), model="public-model")
     assert streamed.choices == whole.choices
-    assert _told(streamed.usage) == _told(whole.usage)
+    if whole.usage is not None:  # some servers leave it out, and a stream that asks for it is given ours
+        assert _told(streamed.usage) == _told(whole.usage)
 
 
 @pytest.mark.parametrize("case", ANSWERS, ids=str)
