@@ -67,10 +67,11 @@ class Caller:
     def chat(self, model: str = "sandbox/echo", said: str = "hello", **fields: Any) -> httpx.Response:
         return self.http.post("/chat/completions", json=chat_body(model, said, **fields))
 
-    def rows(self, count: int = 1) -> list[UsageEvent]:
+    def rows(self, count: int = 1, *, seconds: float = 5.0) -> list[UsageEvent]:
         """The organisation's usage rows in the order of their requests, once there are `count`."""
         events = UsageEvent.objects.of(self.organization).order_by("request_id")
-        live.wait_for(lambda: events.count() >= count, what=f"a usage row for each of {count} requests")
+        what = f"a usage row for each of {count} requests"
+        live.wait_for(lambda: events.count() >= count, seconds=seconds, what=what)
         found = list(events)
         assert len(found) == count
         return found

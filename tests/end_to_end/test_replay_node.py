@@ -31,7 +31,7 @@ def test_the_node_client_reads_what_the_provider_said_and_throws_what_it_must(
     report = node.run(node_program, "replay.mjs", key=caller.secret, base_url=caller.base_url, given=json.dumps(asked))
     complaints = [complaint(case, report[case.name]) for case in cases]
     assert "\n".join(filter(None, complaints)) == ""
-    caller.rows(sum(len(one["requests"]) for one in asked))
+    caller.rows(sum(len(one["requests"]) for one in asked), seconds=30)
     assert audit.look(full=True, organization_id=caller.organization.pk)[1] == []
     with books.connect() as own:
         assert books.wallet(own, caller.organization.pk)[1] == 0
