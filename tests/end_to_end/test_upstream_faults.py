@@ -4,7 +4,7 @@ row and the ledger say what it came to. Never is half an answer told as a whole 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -166,29 +166,30 @@ def test_hanging_up_lets_the_provider_go_and_pays_for_what_was_said(
     _assert_paid(row)
 
 
+@pytest.fixture(scope="module")
+def hurried(
+    live_database: str, live_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[live.Gateway]:
+    """A gateway that gives no answer more than a moment."""
+    log = tmp_path_factory.mktemp("hurried") / "gateway.log"
+    with live.serving(database=live_database, log=log, **{**live_settings, "GATEWAY_TOTAL_SECONDS": 1.5}) as gateway:
+        yield gateway
+
+
 @pytest.mark.slow
 @EVERY_FORMAT
 @pytest.mark.parametrize("endless", ["comments", "words"])
 def test_a_stream_without_end_is_ended(
-    live_settings: dict[str, Any],
-    live_database: str,
-    make_caller: MakeCaller,
-    replay: Replay,
-    tmp_path_factory: pytest.TempPathFactory,
-    committed: None,
-    dialect: str,
-    endless: str,
+    hurried: live.Gateway, committed: None, make_caller: MakeCaller, replay: Replay, dialect: str, endless: str
 ) -> None:
     events = broken.events_of(broken.tools_of(dialect).body)
     come = broken.MOMENTS[dialect]["in the text"]
     piece = b": still here\n\n" if endless == "comments" else events[come - 1]
     prompt = replay.prompt_for(Answer(body=b"".join(events[:come]), headers=STREAM, endlessly=piece, pause=0.02))
-    log = tmp_path_factory.mktemp("hurried") / "gateway.log"
-    with live.serving(database=live_database, log=log, **{**live_settings, "GATEWAY_TOTAL_SECONDS": 1.5}) as hurried:
-        caller = make_caller(at=hurried)
-        reading = replayed.read(caller.sdk, request(dialect, prompt))
-        assert isinstance(reading.error, openai.APIError)
-        assert reading.error.code == "upstream_timeout"
-        rows = each_row(caller, [reading])
-    assert complaint(Trouble(dialect, "in the text", endless, Answer()), reading, rows[reading.request_id]) == ""
+    caller = make_caller(at=hurried)
+    reading = replayed.read(caller.sdk, request(dialect, prompt))
+    assert isinstance(reading.error, openai.APIError)
+    assert reading.error.code == "upstream_timeout"
+    row = each_row(caller, [reading])[reading.request_id]
+    assert complaint(Trouble(dialect, "in the text", endless, Answer()), reading, row) == ""
     assert_let_go(replay, [prompt])
