@@ -162,8 +162,8 @@ def live_settings() -> dict[str, Any]:
         "GATEWAY_POOL_SIZE": 2,
         "GATEWAY_REGISTRY_SECONDS": 0.2,
         "GATEWAY_MAX_BODY_BYTES": MEGABYTE,
-        "GATEWAY_BODY_IDLE_SECONDS": 0.5,
-        "GATEWAY_BODY_TOTAL_SECONDS": 1.5,
+        "GATEWAY_BODY_IDLE_SECONDS": 3,  # more than a busy machine lets a body of two hundred at once wait
+        "GATEWAY_BODY_TOTAL_SECONDS": 5,
         "GATEWAY_FIRST_BYTE_SECONDS": 2,
         "GATEWAY_IDLE_SECONDS": 1,
         "GATEWAY_KEEP_ALIVE_SECONDS": 0.3,

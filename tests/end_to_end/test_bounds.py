@@ -98,11 +98,11 @@ def test_a_stranger_cannot_make_us_read_a_body(gateway: live.Gateway, caller: Ca
 def test_a_body_that_stops_arriving_is_408(caller: Caller) -> None:
     refusal = send(caller, JSON, "content-length: 1000", body=[b"{"])
     assert_told(refusal, 408, "request_timeout")
-    assert 0.4 < refusal.seconds < 1.4  # before all the time that a body has is over
+    assert 2.9 < refusal.seconds < 4.9  # before all the time that a body has is over
 
 
 def test_a_body_that_drips_is_408_in_the_end(caller: Caller) -> None:
-    refusal = send(caller, JSON, "content-length: 1000", body=[b" "] * 20, pause=0.15)
+    refusal = send(caller, JSON, "content-length: 1000", body=[b" "] * 60, pause=0.15)
     assert_told(refusal, 408, "request_timeout")
     assert refusal.sent < 1000
 
