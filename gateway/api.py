@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from accounts.directory import Principal
 from accounts.models import Scope
 from billing.entries import Entry, Rule
-from gateway import errors, prompt_schemas, schemas
+from gateway import bodies, errors, prompt_schemas, schemas
 from gateway.dispatch import Request
 from gateway.idempotency import Kept, Recording, Replay, replayed
 from gateway.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
@@ -176,9 +176,9 @@ async def _checked_body(operation: Operation, request: ApiRequest) -> dict[str, 
     """The body, checked. A request that is refused here has its row all the same."""
     entry = request.entry
     try:
-        body = schemas.parse_object(request.content)
+        body = await bodies.read_object(request.content)
         entry.model_requested, entry.stream = str(body.get("model", ""))[:120], body.get("stream") is True
-        operation.check(body)
+        await bodies.aside(len(request.content), operation.check, body)
     except errors.ApiError as error:
         await _refuse(request.runtime, entry, error)
         raise
