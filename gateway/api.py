@@ -24,6 +24,7 @@ from gateway.receipts import receipt
 from gateway.registry import today
 from gateway.relay import Relay
 from gateway.runtime import Runtime
+from gateway.streams import Lease
 
 
 def _body(schema: type[BaseModel]) -> dict[str, Any]:
@@ -38,6 +39,7 @@ class ApiRequest(ASGIRequest):
     principal: Principal | None = None
     entry: Entry
     content: bytes = b""
+    lease: Lease | None = None  # of its stream, given back when it was served
     outlives_its_caller: bool = False  # it goes on when the caller hangs up: a retry will want its answer
 
 
@@ -179,6 +181,8 @@ async def _checked_body(operation: Operation, request: ApiRequest) -> dict[str, 
         body = await bodies.read_object(request.content)
         entry.model_requested, entry.stream = str(body.get("model", ""))[:120], body.get("stream") is True
         await bodies.aside(len(request.content), operation.check, body)
+        if entry.stream:
+            request.lease = await request.runtime.streams.open(_caller(request))
     except errors.ApiError as error:
         await _refuse(request.runtime, entry, error)
         raise

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 
+from accounts.addresses import network_of
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
 from gateway.auth import authenticate, check_standing
@@ -72,7 +73,12 @@ class Exchange:
         headers = check_headers(self.scope)
         peer = (self.scope.get("client") or ("", 0))[0]
         self.external_id = request_ids.external(headers.get(b"x-request-id", b"").decode("latin-1"), peer)
-        principal = await authenticate(headers.get(b"authorization", b"").decode("latin-1"), self.runtime.directory)
+        principal = await authenticate(
+            headers.get(b"authorization", b"").decode("latin-1"),
+            self.runtime.directory,
+            network=network_of(peer, _forwarded(self.scope), tuple(settings.TRUSTED_PROXIES)),
+            strangers=self.runtime.strangers,
+        )
         self.runtime.last_use.note(principal.api_key_id)
         limit = principal.requests_per_minute or settings.GATEWAY_DEFAULT_RPM
         verdict = await self.runtime.limiter.take(principal.api_key_id, limit)
@@ -120,11 +126,15 @@ class Exchange:
                 await asyncio.wait({serving})
 
     async def _serve(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
-        response = await _ask(request, endpoint)
-        if isinstance(response, EventStreamResponse):
-            await self._write_stream(response)
-        else:
-            await self._write(response.status_code, dict(response.headers), _content(response))
+        try:
+            response = await _ask(request, endpoint)
+            if isinstance(response, EventStreamResponse):
+                await self._write_stream(response)
+            else:
+                await self._write(response.status_code, dict(response.headers), _content(response))
+        finally:
+            if request.lease is not None:
+                self.runtime.streams.close(request.lease)
 
     async def _write(self, status: int, headers: dict[str, str], content: bytes) -> None:
         headers["content-length"] = str(len(content))
@@ -194,6 +204,12 @@ class Exchange:
             self.status or 499,
             extra={"request_id": self.shown_id, "ms": round((time.monotonic() - self.started) * 1000)},
         )
+
+
+def _forwarded(scope: Scope) -> str:
+    """All of `X-Forwarded-For`: some proxies write a line of their own."""
+    lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    return b", ".join(lines).decode("latin-1")
 
 
 def _find(request: ApiRequest) -> ResolverMatch:
