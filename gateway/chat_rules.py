@@ -121,9 +121,11 @@ def _check_tool_choice(body: Object) -> None:
         )
     if asked in (None, "none", "auto"):
         return
+    kind = _get(asked, "type")
+    if isinstance(asked, dict) and not isinstance(kind, str):
+        raise errors.invalid("'tool_choice.type' must be a string, such as function.", param="tool_choice.type")
     if not tools and not body.get("functions"):
         raise errors.invalid("'tool_choice' is only allowed with 'tools': it chooses among them.", param="tool_choice")
-    kind = _get(asked, "type")
     if kind in {"function", "custom"}:
         name = _get(_get(asked, kind), "name") or _get(asked, "name")
         _check_offered(name, {_get(tool.get(kind), "name") for tool in tools}, "tool_choice", "tools")

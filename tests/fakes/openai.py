@@ -139,10 +139,13 @@ def _tool_calls(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def arguments(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each property: its name, or a number where a number is wanted."""
+    """A value for each property: its name, or a number where a number is wanted. A schema that is none has none."""
     kinds: dict[str, Any] = {"integer": 7, "number": 1.5, "boolean": True, "array": [], "object": {}}
-    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties") or {}
-    return {name: kinds.get(wanted.get("type", ""), f"some {name}") for name, wanted in properties.items()}
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    wanted = {name: one.get("type") if isinstance(one, dict) else None for name, one in properties.items()}
+    return {name: kinds.get(str(kind), f"some {name}") for name, kind in wanted.items()}
 
 
 def _tool_deltas(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:

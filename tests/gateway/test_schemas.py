@@ -120,6 +120,7 @@ def schema(**fields: Any) -> dict[str, Any]:
         (body(tool_choice="required"), "tool_choice", "with 'tools'"),
         (body(tools=[TOOL], tool_choice="maybe"), "tool_choice", "not 'maybe'"),
         (body(tools=[TOOL], tool_choice=choose("other")), "tool_choice", "names 'other', which is not among"),
+        (body(tools=[TOOL], tool_choice={"type": {}}), "tool_choice.type", "be a string"),
         (body(tools=[TOOL], tool_choice={"type": "function"}), "tool_choice", "must name one of the 'tools'"),
         (body(tools=[TOOL], functions=[TOOL["function"]]), "functions", "cannot be used together"),
         (body(functions=[TOOL["function"]], function_call={"name": "x"}), "function_call", "not among the 'functions'"),
