@@ -53,9 +53,9 @@ def _texts(megabytes: int) -> bytes:
 
 
 def _steps(content: bytes) -> None:
-    from gateway import bodies, schemas
+    from gateway import bodies, schemas, tokens
     from gateway.bounds import read_body
-    from gateway.estimate import estimate
+    from gateway.estimate import chat_estimate
     from gateway.idempotency import _digest
     from gateway.providers.anthropic import Anthropic
     from gateway.providers.base import ChatCall
@@ -63,12 +63,13 @@ def _steps(content: bytes) -> None:
     from gateway.providers.openai import OpenAI
 
     entry = _entry()
+    tokens.count("warm")
     pieces = [content[at : at + 65_536] for at in range(0, len(content), 65_536)]
     _show("arrives in pieces", len(content), lambda: asyncio.run(read_body(_receive(pieces))))
     body = _show("parsed, within bounds", len(content), lambda: bodies.parse_object(content))
     _show("checked", len(content), lambda: schemas.check_chat(body))
-    _show("estimated", len(content), lambda: asyncio.run(estimate(body, entry)))
-    _show("digested, for an Idempotency-Key", len(content), lambda: asyncio.run(_digest(content)))
+    _show("estimated", len(content), lambda: asyncio.run(chat_estimate(body, entry)))
+    _show("digested, for an Idempotency-Key", len(content), lambda: asyncio.run(_digest("/chat/completions", content)))
     for provider in (OpenAI(), Anthropic(), Gemini()):
         call = ChatCall(body=body, target=entry.targets[0], request_id="", created=0)
         _show(f"written for {provider.label}", len(content), lambda call=call, of=provider: of.request(call))  # type: ignore[misc]

@@ -122,6 +122,7 @@ async def _carry_out(operation: Operation, request: ApiRequest) -> HttpResponseB
     asked = Request(operation, body=body, principal=_caller(request), entry=request.entry)
     key = request.headers.get("Idempotency-Key")
     if key is None:
+        request.content = b""  # it may be large, and all of it is in the body that was read
         return await _run(request.runtime, asked)
     return await _run_once(request, asked, key)
 
