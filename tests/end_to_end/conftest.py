@@ -167,6 +167,8 @@ def live_settings() -> dict[str, Any]:
         "GATEWAY_FIRST_BYTE_SECONDS": 2,
         "GATEWAY_IDLE_SECONDS": 1,
         "GATEWAY_KEEP_ALIVE_SECONDS": 0.3,
+        "GATEWAY_STREAMS_PER_KEY": UNLIMITED,  # some tests open hundreds, to see who is paid for
+        "GATEWAY_STREAMS_PER_ORGANIZATION": UNLIMITED,
         "GATEWAY_STRANGERS_RPM": UNLIMITED,  # all tests come from one address
         "GATEWAY_BAD_KEYS_RPM": UNLIMITED,
         "TRUSTED_PROXIES": "",

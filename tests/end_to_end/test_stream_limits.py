@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests import live
-from tests.end_to_end.conftest import Caller, MakeCaller, chat_body
+from tests.end_to_end.conftest import WORKERS, Caller, MakeCaller, chat_body
 from tests.factories import make_key
 
 LONG = "word " * 200  # a minute of sandbox/slow
@@ -29,8 +29,16 @@ def streaming(caller: Caller, client: httpx.Client | None = None) -> Iterator[ht
         yield answer
 
 
-def test_of_25_streams_over_four_workers_20_are_opened(make_caller: MakeCaller) -> None:
-    caller = make_caller()
+@pytest.fixture
+def four_workers(live_database: str, live_settings: dict[str, Any], tmp_path: Path, gateway: live.Gateway) -> Any:
+    settings = {**live_settings, "GATEWAY_STREAMS_PER_KEY": 20}
+    log = tmp_path / "gateway.log"
+    with live.serving(database=live_database, log=log, workers=WORKERS, **settings) as serving:
+        yield serving
+
+
+def test_of_25_streams_over_four_workers_20_are_opened(four_workers: live.Gateway, make_caller: MakeCaller) -> None:
+    caller = make_caller(at=four_workers)
     with ExitStack() as stack, ThreadPoolExecutor(25) as pool:
         answers = list(pool.map(lambda _: stack.enter_context(streaming(caller)), range(25)))
         assert Counter(answer.status_code for answer in answers) == {200: 20, 429: 5}
@@ -45,8 +53,8 @@ def test_of_25_streams_over_four_workers_20_are_opened(make_caller: MakeCaller) 
     assert codes[429, "too_many_streams"] >= 5
 
 
-def test_streams_that_ended_by_themselves_make_room(make_caller: MakeCaller) -> None:
-    caller = make_caller()
+def test_streams_that_ended_by_themselves_make_room(four_workers: live.Gateway, make_caller: MakeCaller) -> None:
+    caller = make_caller(at=four_workers)
     for _ in range(25):
         assert caller.chat(stream=True).status_code == 200
     for model in ("sandbox/error", "none", "sandbox/stream-cut"):
