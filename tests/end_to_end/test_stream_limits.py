@@ -31,7 +31,12 @@ def streaming(caller: Caller, client: httpx.Client | None = None) -> Iterator[ht
 
 @pytest.fixture
 def four_workers(live_database: str, live_settings: dict[str, Any], tmp_path: Path, gateway: live.Gateway) -> Any:
-    settings = {**live_settings, "GATEWAY_STREAMS_PER_KEY": 20}
+    settings = {
+        **live_settings,
+        "GATEWAY_STREAMS_PER_KEY": 20,
+        "GATEWAY_BODY_IDLE_SECONDS": 10,
+        "GATEWAY_BODY_TOTAL_SECONDS": 20,
+    }
     log = tmp_path / "gateway.log"
     with live.serving(database=live_database, log=log, workers=WORKERS, **settings) as serving:
         yield serving
@@ -65,6 +70,8 @@ def test_streams_that_ended_by_themselves_make_room(four_workers: live.Gateway, 
 @pytest.fixture
 def narrow(live_database: str, live_settings: dict[str, Any], tmp_path: Path, gateway: live.Gateway) -> Any:
     bounds = {
+        "GATEWAY_BODY_IDLE_SECONDS": 10,
+        "GATEWAY_BODY_TOTAL_SECONDS": 20,
         "GATEWAY_STREAMS_PER_KEY": 3,
         "GATEWAY_STREAMS_PER_ORGANIZATION": 4,
         "GATEWAY_STREAMS_PER_PROCESS": 6,
