@@ -15,7 +15,7 @@ Schema = Mapping[str, Any]
 
 THOUGHT = "The user wants an answer, so I shall give one. "
 FORMATS = {"date": "2026-01-05", "time": "12:30:00Z", "date-time": "2026-01-05T12:30:00Z", "email": "ada@example.com"}
-NAMED_BY_THE_CALLER = re.compile(r"'([^']+)'|\"([^\"]+)\"")
+QUOTED = re.compile(r"(?<!\w)'([^'\n]+)'")
 CAPITALISED = re.compile(r"(?<=[\w,:] )[A-Z][a-z]+")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -43,6 +43,7 @@ class Question:
     """A request, read. `choice` is auto, required, none or the name of the tool that must be called."""
 
     said: str = ""  # by the user, last
+    instructed: str = ""  # by the system
     tools: tuple[Tool, ...] = ()
     choice: str = "auto"
     parallel: bool = True
@@ -138,7 +139,8 @@ def _chosen(question: Question) -> list[Tool]:
 
 
 def _names(said: str, tool: Tool) -> bool:
-    return any(len(word) > 3 and word in said.lower() for word in re.split(r"[^a-z]+", tool.name.lower()))
+    """Whether the user speaks of what the tool is called after: of the weather, for getWeather and get_weather."""
+    return any(len(word) > 3 and word.lower() in said.lower() for word in re.findall(r"[A-Z]?[a-z]+", tool.name))
 
 
 def _heard(question: Question) -> str:
@@ -148,14 +150,27 @@ def _heard(question: Question) -> str:
 
 def _text(question: Question, answer: Answer) -> str:
     heard = _heard(question)
-    if question.schema is not None:
-        return _json(_Writer(question.schema, heard).value(question.schema, "answer"))
+    schema = question.schema or _schema_in(question.instructed)
+    if schema is not None:
+        written = _json(_Writer(schema, heard).value(schema, "answer"))
+        return f"```json\n{written}\n```" if "```json" in question.instructed + question.said else written
     if question.wants_json:
-        named = [first or second for first, second in NAMED_BY_THE_CALLER.findall(question.said)]
-        return _json({name: f"some {name}" for name in named or ["answer"]})
+        return _json({name: f"some {name}" for name in QUOTED.findall(question.said) or ["answer"]})
     if question.results:
         return f"The tools said: {' '.join(question.results)}"
     return answer.text
+
+
+def _schema_in(instructed: str) -> Schema | None:
+    """The schema that the caller wrote into its prompt."""
+    for start in re.finditer(r"\{", instructed):
+        try:
+            found, _ = json.JSONDecoder().raw_decode(instructed, start.start())
+        except json.JSONDecodeError:
+            continue
+        if "properties" in found:
+            return found  # type: ignore[no-any-return]
+    return None
 
 
 def _json(value: object) -> str:
@@ -217,8 +232,8 @@ class _Writer:
     def _string(self, schema: Schema, name: str) -> str:
         if schema.get("format") in FORMATS:
             return FORMATS[schema["format"]]
-        quoted = NAMED_BY_THE_CALLER.search(self.heard)
+        quoted = QUOTED.search(self.heard)
         if quoted:
-            return quoted[1] or quoted[2]
+            return quoted[1]
         capitalised = CAPITALISED.search(self.heard)
         return capitalised[0] if capitalised else f"some {name}"

@@ -49,6 +49,7 @@ class FakeAnthropic(FakeVendor):
         wanted = (body.get("output_config") or {}).get("format")
         return Question(
             said=_said(body["messages"]),
+            instructed=_text(body.get("system")),
             tools=tuple(Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools") or ()),
             choice=str(choice.get("name") or CHOICES.get(str(choice.get("type")), "auto")),
             parallel=not choice.get("disable_parallel_tool_use"),
@@ -63,7 +64,12 @@ class FakeAnthropic(FakeVendor):
 
     def whole(self, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
         turn = self.turn(body, answer)
-        return {**_message(body), "content": _content(turn, body), **_end(turn), "usage": _usage(turn.tokens)}
+        return {
+            **_message(body),
+            "content": _content(turn, body),
+            **_end(turn),
+            "usage": _usage(turn.tokens, turn.thought_tokens),
+        }
 
     def events(self, body: Mapping[str, Any], answer: Answer) -> list[bytes]:
         turn = self.turn(body, answer)
@@ -73,7 +79,7 @@ class FakeAnthropic(FakeVendor):
             events += _block(index, block)
             if index == 0:
                 events.insert(2, _event("ping"))
-        events.append(_event("message_delta", delta=_end(turn), usage=_usage(turn.tokens)))
+        events.append(_event("message_delta", delta=_end(turn), usage=_usage(turn.tokens, turn.thought_tokens)))
         events.append(_event("message_stop"))
         return events
 
@@ -153,10 +159,11 @@ def _end(turn: Turn) -> dict[str, Any]:
     return {"stop_reason": STOP_REASONS[turn.finish], "stop_sequence": None}
 
 
-def _usage(output: int) -> dict[str, Any]:
+def _usage(output: int, thought: int = 0) -> dict[str, Any]:
     written = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+    thinking = {"output_tokens_details": {"thinking_tokens": thought}} if thought else {}
     cache = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "cache_creation": written}
-    return {"input_tokens": PROMPT_TOKENS, **cache, "output_tokens": output, "service_tier": "standard"}
+    return {"input_tokens": PROMPT_TOKENS, **cache, "output_tokens": output, **thinking, "service_tier": "standard"}
 
 
 def _event(kind: str, **fields: Any) -> bytes:

@@ -57,6 +57,7 @@ class FakeGemini(FakeVendor):
         as_json = config.get("responseMimeType") == "application/json"
         return Question(
             said=_said(contents),
+            instructed="".join(part.get("text", "") for part in (body.get("systemInstruction") or {}).get("parts", ())),
             tools=tuple(Tool(one["name"], one.get("parametersJsonSchema") or {}) for one in _declared(body)),
             choice=_choice(body),
             called=_called(contents),
@@ -122,7 +123,7 @@ def _declared(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _choice(body: Mapping[str, Any]) -> str:
     calling = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
-    only = calling.get("allowedFunctionNames") or ()
+    only: list[str] = calling.get("allowedFunctionNames") or []
     return str(only[0]) if len(only) == 1 else CHOICES[calling.get("mode", "AUTO")]
 
 

@@ -20,6 +20,13 @@ PROMPT_TOKENS = 11
 CHAT = "/v1/chat/completions"
 PATHS = {CHAT, "/v1/completions", "/v1/embeddings"}
 FINISH = {Finish.STOP: "stop", Finish.LENGTH: "length", Finish.CALLS: "tool_calls"}
+FIELDS = {
+    *("model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "max_completion_tokens"),
+    *("n", "stop", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "seed", "user"),
+    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format", "store"),
+    *("reasoning_effort", "verbosity", "modalities", "audio", "prediction", "metadata", "service_tier"),
+    *("web_search_options", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+}
 
 
 class FakeOpenAI(FakeVendor):
@@ -39,19 +46,23 @@ class FakeOpenAI(FakeVendor):
         if model not in self.known:
             said = f"The model `{model}` does not exist or you do not have access to it."
             return 404, _error(said, code="model_not_found")
-        if received.path == CHAT and not body.get("messages"):
+        if received.path != CHAT:
+            return _unsupported(str(model), body)
+        if not body.get("messages"):
             return 400, _error("Invalid 'messages': empty array.", code="empty_array", param="messages")
-        return _unsupported(str(model), body)
+        return _unknown(body) or _misplaced_part(body["messages"]) or _unsupported(str(model), body)
 
     def question(self, body: Mapping[str, Any]) -> Question:
         wanted = body.get("response_format") or {}
         functions = [tool["function"] for tool in body.get("tools") or () if tool["type"] == "function"]
+        functions += body.get("functions") or ()
         stops = body.get("stop") or ()
         return Question(
-            said=_said(body["messages"]),
+            said=_said(body["messages"], "user"),
+            instructed=_said(body["messages"], "system", "developer"),
             tools=tuple(Tool(function["name"], function.get("parameters") or {}) for function in functions),
-            choice=_choice(body.get("tool_choice")),
-            parallel=body.get("parallel_tool_calls") is not False,
+            choice=_choice(body.get("tool_choice") or body.get("function_call")),
+            parallel=body.get("parallel_tool_calls") is not False and not body.get("functions"),
             called=_called(body["messages"]),
             results=_results(body["messages"]),
             schema=wanted["json_schema"]["schema"] if wanted.get("type") == "json_schema" else None,
@@ -70,16 +81,9 @@ class FakeOpenAI(FakeVendor):
         calls = _tool_calls(turn, body)
         message: dict[str, Any] = {"role": "assistant", "content": None if calls else turn.text, "refusal": None}
         if calls:
-            message["tool_calls"] = calls
-        choices = [
-            {
-                "index": index,
-                "message": {**message, "annotations": []},
-                "logprobs": None,
-                "finish_reason": FINISH[turn.finish],
-            }
-            for index in range(body.get("n") or 1)
-        ]
+            message |= {"function_call": calls[0]["function"]} if body.get("functions") else {"tool_calls": calls}
+        choice = {"message": {**message, "annotations": []}, "logprobs": None, "finish_reason": _finish(turn, body)}
+        choices = [{"index": index, **choice} for index in range(body.get("n") or 1)]
         return {**_head(body, "chat.completion"), "choices": choices, "usage": _usage(turn)}
 
     def events(self, body: Mapping[str, Any], answer: Answer) -> list[bytes]:
@@ -89,10 +93,14 @@ class FakeOpenAI(FakeVendor):
         turn = self.turn(body, answer)
         calls = _tool_calls(turn, body)
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None if calls else "", "refusal": None}]
-        deltas += _tool_deltas(calls) if calls else [{"content": word} for word in words(turn.text)]
+        if body.get("functions"):
+            deltas += [{"function_call": call["function"]} for call in calls]
+        else:
+            deltas += _tool_deltas(calls)
+        deltas += [] if calls else [{"content": word} for word in words(turn.text)]
         each = range(body.get("n") or 1)
         chunks = [_chunk(body, delta, None, index) for delta in deltas for index in each]
-        chunks += [_chunk(body, {}, FINISH[turn.finish], index) for index in each]
+        chunks += [_chunk(body, {}, _finish(turn, body), index) for index in each]
         if wants_usage:
             chunks = [{**chunk, "usage": None} for chunk in chunks]
             chunks.append({**_head(body, "chat.completion.chunk"), "choices": [], "usage": _usage(turn)})
@@ -107,6 +115,24 @@ def _error(
     message: str, *, code: str | None, param: str | None = None, kind: str = "invalid_request_error"
 ) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _unknown(body: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    unknown = sorted(set(body) - FIELDS)
+    return (400, _error(f"Unrecognized request argument supplied: {unknown[0]}", code=None)) if unknown else None
+
+
+def _misplaced_part(messages: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, Any]] | None:
+    """Tools answer in text, and no model here has ears."""
+    for number, message in enumerate(messages):
+        content = message.get("content")
+        kinds = {part["type"] for part in content} if isinstance(content, list) else set()
+        wrong = kinds & {"input_audio"} if message.get("role") == "user" else kinds - {"text", "refusal"}
+        if wrong:
+            kind, at = min(wrong), f"messages[{number}]"
+            said = f"Invalid '{at}'. Content of type '{kind}' is not allowed for the role '{message['role']}' here."
+            return 400, _error(said, code="invalid_value", param=at)
+    return None
 
 
 def _unsupported(model: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
@@ -135,6 +161,10 @@ def _chunk(body: Mapping[str, Any], delta: dict[str, Any], finish: str | None, i
     return {**_head(body, "chat.completion.chunk"), "choices": [choice]}
 
 
+def _finish(turn: Turn, body: Mapping[str, Any]) -> str:
+    return "function_call" if turn.calls and body.get("functions") else FINISH[turn.finish]
+
+
 def _usage(turn: Turn) -> dict[str, Any]:
     return {
         "prompt_tokens": PROMPT_TOKENS,
@@ -145,8 +175,8 @@ def _usage(turn: Turn) -> dict[str, Any]:
     }
 
 
-def _said(messages: Sequence[Mapping[str, Any]]) -> str:
-    content = next((message.get("content") for message in reversed(messages) if message.get("role") == "user"), "")
+def _said(messages: Sequence[Mapping[str, Any]], *roles: str) -> str:
+    content = next((message.get("content") for message in reversed(messages) if message.get("role") in roles), "")
     if isinstance(content, str):
         return content
     return "\n".join(part["text"] for part in content or () if part.get("type") == "text")
@@ -158,13 +188,14 @@ def _called(messages: Sequence[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def _results(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    last = list(takewhile(lambda message: message.get("role") == "tool", reversed(messages)))
+    last = list(takewhile(lambda message: message.get("role") in {"tool", "function"}, reversed(messages)))
     return tuple(str(message.get("content")) for message in reversed(last))
 
 
 def _choice(asked: object) -> str:
     if isinstance(asked, dict):
-        return str(asked.get("function", {}).get("name") or asked.get("allowed_tools", {}).get("mode") or "auto")
+        named = asked.get("name") or asked.get("function", {}).get("name")
+        return str(named or asked.get("allowed_tools", {}).get("mode") or "auto")
     return str(asked or "auto")
 
 
