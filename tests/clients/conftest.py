@@ -22,6 +22,8 @@ from tests.fakes.server import FakeVendor
 
 GPT, CLAUDE, GEMINI = "gpt-6.1-sol", "claude-haiku-5-5", "gemini-3.8-flash"
 MODELS = (GPT, CLAUDE, GEMINI)  # as it is passed through, and through both translations
+EMBEDDING = "text-embedding-3-small"
+EMBEDDING_MODELS = (EMBEDDING, "sandbox/embedding")
 WORKERS = 2
 
 
@@ -37,7 +39,7 @@ class Access:
 def vendors() -> Iterator[dict[str, FakeVendor]]:
     with ExitStack() as running:
         yield {
-            "openai": running.enter_context(FakeOpenAI({GPT}, oblige)),
+            "openai": running.enter_context(FakeOpenAI({GPT, EMBEDDING}, oblige)),
             "anthropic": running.enter_context(FakeAnthropic({CLAUDE}, oblige)),
             "gemini": running.enter_context(FakeGemini({GEMINI}, oblige)),
         }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from gateway.samples import PLACEHOLDER
 from tests.clients import environments
-from tests.clients.conftest import CLAUDE, GEMINI, GPT, Access
+from tests.clients.conftest import EMBEDDING_MODELS, MODELS, Access
 from tests.clients.outcomes import Expected, expectations
 from tests.clients.test_suites import run
 from tests.live import ROOT
@@ -26,14 +27,25 @@ ROWS = {  # by the package that names the row
     "litellm": "litellm",
     "llm-comply": "llm-comply",
 }
+EMBEDDINGS = {"langchain-embeddings", "ai-sdk-embeddings", "litellm-embeddings"}
+SAID = {"Instructor": "city='sandbox' days=1", "LangChain embeddings": "2"}
 PYTHONS = {"LangChain": "langchain", "Pydantic AI": "pydantic-ai", "Instructor": "instructor", "LiteLLM": "litellm"}
 
 
+def table(first: str) -> list[list[str]]:
+    """The cells of each row of the table whose first column is headed so."""
+    lines = PAGE.partition(f"| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
 def rows() -> dict[str, list[str]]:
-    """The cells of each row of the first table, by the package whose version it gives first."""
-    table = PAGE.partition("| Client |")[2].partition("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
-    return {row[1].split()[0]: row for row in cells}
+    """By the package whose version a row gives first."""
+    return {row[1].split()[0]: row for row in table("Client")}
+
+
+def held(suite: str, models: Sequence[str]) -> list[str]:
+    expected = [Expected.of(suite, model) for model in models]
+    return [f"{one.passed} of {one.passed + len(one.failed) + len(one.skipped)}" for one in expected]
 
 
 def pinned() -> dict[str, str]:
@@ -63,14 +75,17 @@ def test_the_versions_are_those_that_are_run() -> None:
 
 @pytest.mark.parametrize("package", ROWS)
 def test_the_numbers_are_those_that_are_held(package: str) -> None:
-    told = rows()[package][2:]
-    expected = [Expected.of(ROWS[package], model) for model in (GPT, CLAUDE, GEMINI)]
-    counts = [(one.passed, one.passed + len(one.failed) + len(one.skipped)) for one in expected]
-    assert told == [f"{passed} of {cases}" for passed, cases in counts]
+    assert rows()[package][2:] == held(ROWS[package], MODELS)
+
+
+def test_the_numbers_of_embeddings_are_those_that_are_held() -> None:
+    told = {f"{row[0].partition(':')[0]}-embeddings": row[1:] for row in table("Embeddings")}
+    assert set(told) == EMBEDDINGS
+    assert told == {suite: held(suite, EMBEDDING_MODELS) for suite in EMBEDDINGS}
 
 
 def test_every_suite_is_told_of() -> None:
-    assert set(expectations()) == set(ROWS.values())
+    assert set(expectations()) == {*ROWS.values(), *EMBEDDINGS}
 
 
 def test_every_requirement_is_exact_and_every_constraint_too() -> None:
@@ -92,4 +107,5 @@ def test_a_documented_program_runs(heading: str, language: str, program: str, ac
         name = PYTHONS.get(heading)
         command = [environments.python_of(name) if name else Path(sys.executable), "-c", program]
     said = run(command, access, "", tmp_path, cwd=environments.NODE)
-    assert said.strip() == ("city='sandbox' days=1" if heading == "Instructor" else "You said: Hello!")
+    what = f"{heading} embeddings" if "embed" in program else heading
+    assert said.strip() == SAID.get(what, "You said: Hello!")

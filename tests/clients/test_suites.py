@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import environments
-from tests.clients.conftest import MODELS, Access
+from tests.clients.conftest import EMBEDDING_MODELS, MODELS, Access
 from tests.clients.outcomes import FAILED, PASSED, SKIPPED, Case, Expected, differences
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.sdk]
@@ -48,22 +48,41 @@ def hold(suite: str, model: str, cases: Sequence[Case]) -> None:
     assert not wrong, "\n".join([f"{suite} with {model}:", *wrong])
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("suite", ["langchain", "pydantic-ai", "instructor", "litellm"])
-def test_a_python_client_gets_what_it_expects(suite: str, model: str, access: Access, tmp_path: Path) -> None:
-    python, outcomes = environments.python_of(suite), tmp_path / "outcomes"
+def run_in_python(client: str, suite: str, access: Access, model: str, tmp_path: Path) -> list[Case]:
+    python, outcomes = environments.python_of(client), tmp_path / "outcomes"
     file = SUITES / f"{suite.replace('-', '_')}_suite.py"
     printed = run([python, "-m", "pytest", file], access, model, tmp_path, OUTCOMES=str(outcomes))
     assert outcomes.exists(), printed[-3000:]
-    hold(suite, model, Case.read(outcomes.read_text(encoding="utf-8")))
+    return Case.read(outcomes.read_text(encoding="utf-8"))
+
+
+def run_in_node(suite: str, access: Access, model: str, tmp_path: Path) -> list[Case]:
+    node, file = environments.node_with_packages(), environments.NODE / f"{suite.replace('-', '_')}.mjs"
+    reporter = (environments.NODE / "outcomes.mjs").as_uri()
+    return Case.read(run([node, "--test", f"--test-reporter={reporter}", file], access, model, tmp_path))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("client", ["langchain", "pydantic-ai", "instructor", "litellm"])
+def test_a_python_client_gets_what_it_expects(client: str, model: str, access: Access, tmp_path: Path) -> None:
+    hold(client, model, run_in_python(client, client, access, model, tmp_path))
+
+
+@pytest.mark.parametrize("model", EMBEDDING_MODELS)
+@pytest.mark.parametrize("client", ["langchain", "litellm"])
+def test_a_python_client_gets_embeddings(client: str, model: str, access: Access, tmp_path: Path) -> None:
+    suite = f"{client}-embeddings"
+    hold(suite, model, run_in_python(client, suite, access, model, tmp_path))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_vercel_ai_sdk_gets_what_it_expects(model: str, access: Access, tmp_path: Path) -> None:
-    node = environments.node_with_packages()
-    reporter, file = environments.NODE / "outcomes.mjs", environments.NODE / "ai_sdk.mjs"
-    lines = run([node, "--test", f"--test-reporter={reporter.as_uri()}", file], access, model, tmp_path)
-    hold("ai-sdk", model, Case.read(lines))
+    hold("ai-sdk", model, run_in_node("ai-sdk", access, model, tmp_path))
+
+
+@pytest.mark.parametrize("model", EMBEDDING_MODELS)
+def test_the_vercel_ai_sdk_gets_embeddings(model: str, access: Access, tmp_path: Path) -> None:
+    hold("ai-sdk-embeddings", model, run_in_node("ai-sdk-embeddings", access, model, tmp_path))
 
 
 @pytest.mark.parametrize("model", [*MODELS, "sandbox/echo"])
