@@ -90,7 +90,6 @@ class MessageStream(ChunkStream):
             "object": "chat.completion.chunk",
             "created": self.call.created,
             "model": self.call.target.model,
-            "system_fingerprint": None,
             **more,
         }
         self._head = orjson.dumps(head)[:-1]

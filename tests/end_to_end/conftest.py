@@ -6,7 +6,6 @@ organisation, and nobody cleans up.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,6 @@ import httpx
 import openai
 import pytest
 import redis
-from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import ApiKey, Organization
@@ -126,14 +124,6 @@ def fake_anthropic(anthropic_server: FakeAnthropic) -> FakeAnthropic:
 def replay(replay_server: Replay) -> Replay:
     replay_server.forget()
     return replay_server
-
-
-@pytest.fixture(scope="session")
-def empty_database(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    with live.database(f"live_{os.getpid()}") as name:
-        with django_db_blocker.unblock(), live.connected_to(name):
-            call_command("migrate", verbosity=0, interactive=False)
-        yield name
 
 
 @pytest.fixture(scope="session")

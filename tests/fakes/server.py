@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from aiohttp import ClientConnectionResetError, web
 
+from tests.fakes.acting import Actor, Question, Turn, recite
 from tests.fakes.answers import Answer, Ending
 
 START_SECONDS = 10
@@ -150,13 +151,15 @@ class FakeServer(ABC):
 
 
 class FakeVendor(FakeServer):
-    """Answers each request with the next scripted answer, else with the usual one."""
+    """Answers each request with the next scripted answer, else with the usual one. `actor` is the model behind the
+    API: the dull one, unless a test says otherwise."""
 
     credential: str
 
-    def __init__(self, known: Iterable[str]) -> None:
+    def __init__(self, known: Iterable[str], actor: Actor = recite) -> None:
         super().__init__()
         self.known = set(known)
+        self.actor = actor
         self.usual = Answer()
         self._known_at_first = frozenset(self.known)
         self._script: deque[Answer] = deque()
@@ -171,6 +174,10 @@ class FakeVendor(FakeServer):
         """The vendor's status and body for a request that it does not take."""
 
     @abstractmethod
+    def question(self, body: Mapping[str, Any]) -> Question:
+        """The request, as the model is to understand it."""
+
+    @abstractmethod
     def whole(self, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
         """The JSON of an answer that is not streamed."""
 
@@ -181,6 +188,13 @@ class FakeVendor(FakeServer):
     @abstractmethod
     def error_event(self) -> bytes:
         """How the vendor reports a failure half way."""
+
+    def asked(self, received: Received) -> dict[str, Any]:
+        """The body, with `stream` in it where the answer is to be one."""
+        return received.json
+
+    def turn(self, body: Mapping[str, Any], answer: Answer) -> Turn:
+        return self.actor(self.question(body), answer)
 
     def script(self, *answers: Answer) -> None:
         """The next answers, in order."""
@@ -200,7 +214,7 @@ class FakeVendor(FakeServer):
         refusal = self.refusal(received)
         if refusal is not None:
             return refusal[0], JSON, [json.dumps(refusal[1]).encode()]
-        body = received.json
+        body = self.asked(received)
         if not body.get("stream"):
             return answer.status, JSON, [json.dumps(self.whole(body, answer)).encode()]
         events = self.events(body, answer)
