@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from gateway import errors
 
 MAX_DEPTH = 200  # orjson reads deeper than it writes, and what cannot be written cannot be passed on
+LARGEST = 2**63 - 1  # beyond what 64 bits hold, orjson reads a whole number as one with a fraction
 _SUBJECT = re.compile(r"^(?:Input|List|String|Value) should ")
 ROLES = Literal["developer", "system", "user", "assistant", "tool", "function"]
 
@@ -75,15 +76,15 @@ class ChatCompletionRequest(Open):
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
     n: Annotated[int, Field(ge=1, le=8)] | None = None
     stop: str | Annotated[list[str], Field(fail_fast=True, max_length=4)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
     user: str | None = None
     tools: Annotated[list[Tool], Field(fail_fast=True, max_length=128)] | None = None
     tool_choice: str | dict[str, Any] | None = None
