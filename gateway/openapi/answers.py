@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, WithJsonSchema
 
 from billing.entries import Rule
 from billing.usage import UsageSource
+from gateway.capability_words import WORDS, Word
 from gateway.lifecycle import Lifecycle
-from gateway.openapi.shapes import Answer
+from gateway.openapi.shapes import Answer, Schema
+
+
+def _value(word: Word) -> Schema:
+    """What may stand for a word of the registry's."""
+    options: list[Schema] = [{"type": "boolean"}] if word.flag else []
+    options += [{"type": "string", "enum": list(word.choices)}] if word.choices else []
+    options += [{"type": "array", "items": {"type": "string"}}] if word.listed else []
+    options += [{"type": "integer"}] if word.number else []
+    return options[0] if len(options) == 1 else {"anyOf": options}
+
+
+CAPABILITIES = {
+    "type": "object",
+    "properties": {name: _value(word) for name, word in WORDS.items() if word.shown},
+}
+Capability = bool | str | int | list[str]
 
 
 class Model(Answer):
@@ -30,6 +47,8 @@ class Model(Answer):
     """Tokens of prompt and answer together, or null when unknown."""
     max_output_tokens: int | None
     """The longest answer in tokens, or null when unknown."""
+    capabilities: Annotated[dict[str, Capability], WithJsonSchema(CAPABILITIES)]
+    """What can be asked of it, as far as that is known: of what is not known there is no word."""
     lifecycle: Lifecycle
     """`retired` models are answered by their `successor`, or refused."""
     shutdown_date: date | None

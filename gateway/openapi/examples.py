@@ -17,6 +17,7 @@ MODEL: dict[str, Any] = {
     "description": "Repeats what you say.",
     "context_window": None,
     "max_output_tokens": None,
+    "capabilities": {"chat": True, "completions": True, "embeddings": False},
     "lifecycle": "active",
     "shutdown_date": None,
     "successor": None,

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from accounts.models import Scope
 from billing import rollups
 from billing.entries import Rule
+from gateway.capability_words import WORDS
 from gateway.openapi import answers, completions
 from gateway.sse import DONE, Parser
 from tests import live
@@ -41,6 +42,10 @@ def told(answer: httpx.Response, model: type[BaseModel], status: int = 200) -> A
 def test_models_are_as_documented(caller: Caller) -> None:
     listed = told(caller.http.get("/models"), answers.ModelList)
     assert len(listed.data) > 10
+    for model in listed.data:
+        assert set(model.capabilities) <= set(answers.CAPABILITIES["properties"])
+        for word, value in model.capabilities.items():
+            assert WORDS[word].complaint(value) == ""
     told(caller.http.get(f"/models/{GPT}"), answers.Model)
 
 
