@@ -21,6 +21,7 @@ from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
 from gateway.auth import authenticate, check_standing
 from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, check_length, discard, hung_up, read_body
+from gateway.routes import methods_of
 from gateway.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Exchange:
         request = ApiRequest(self.scope, BytesIO())
         request.runtime, request.principal = self.runtime, principal
         endpoint = _find(request)
+        _check_method(request, endpoint)
         if request.method in WITH_BODY:
             check_length(headers)
             _check_content_type(headers.get(b"content-type", b""))
@@ -220,20 +222,25 @@ def _find(request: ApiRequest) -> ResolverMatch:
         raise _unknown_url(request) from error
 
 
+def _check_method(request: ApiRequest, endpoint: ResolverMatch) -> None:
+    """Raises `ApiError` (405), before anything of the body is looked at."""
+    taken = methods_of(endpoint.url_name)
+    if taken and request.method not in taken:
+        raise errors.ApiError(
+            405,
+            f"{request.path} does not take {request.method}; it takes {', '.join(taken)}.",
+            type=errors.INVALID,
+            code="method_not_allowed",
+            headers={"allow": ", ".join(taken)},
+        )
+
+
 async def _ask(request: ApiRequest, endpoint: ResolverMatch) -> HttpResponseBase:
-    """What the endpoint answers. Raises `ApiError`, also for a method that it does not take."""
+    """What the endpoint answers. Raises `ApiError`."""
     try:
         response: HttpResponseBase = await endpoint.func(request, *endpoint.args, **endpoint.kwargs)
     except Http404 as error:  # what ninja has at /v1/ itself
         raise _unknown_url(request) from error
-    if response.status_code == 405:
-        raise errors.ApiError(
-            405,
-            f"{request.path} does not take {request.method}; it takes {response.headers['Allow']}.",
-            type=errors.INVALID,
-            code="method_not_allowed",
-            headers={"allow": response.headers["Allow"]},
-        )
     return response
 
 

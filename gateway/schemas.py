@@ -14,6 +14,7 @@ from gateway import chat_rules
 from gateway.complaints import explained
 
 MAX_MESSAGES, MAX_TOOLS, MAX_STOPS, MAX_CHOICES = 2048, 128, 4, 8
+LARGEST = 2**63 - 1  # beyond what 64 bits hold, orjson reads a whole number as one with a fraction
 ROLES = Literal["developer", "system", "user", "assistant", "tool", "function"]
 EFFORTS = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "default"]
 # OpenAI takes letters, digits, - and _, up to 64 of them. Others take more, or names are translated for them.
@@ -92,8 +93,8 @@ class ChatCompletionRequest(Open):
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     stop: str | Annotated[list[str], Field(fail_fast=True, max_length=MAX_STOPS)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -101,7 +102,7 @@ class ChatCompletionRequest(Open):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | list[Any] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
     user: str | None = None
     tools: Annotated[list[Tool], Field(fail_fast=True, max_length=MAX_TOOLS)] | None = None
     tool_choice: str | dict[str, Any] | None = None

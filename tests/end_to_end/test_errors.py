@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import keys
 from tests import live
-from tests.end_to_end.conftest import Caller, MakeCaller
+from tests.end_to_end.conftest import MEGABYTE, Caller, MakeCaller
 from tests.end_to_end.registry import BROKEN, CLAUDE, GPT, SLASHED, UNCONFIGURED, UNSET
 from tests.factories import make_key, make_model
 from tests.fakes.answers import GARBAGE, HTML, NO_ANSWER, Answer, Ending
@@ -162,12 +162,21 @@ def test_an_unknown_route_is_404(caller: Caller, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("GET", "/chat/completions", "POST"), ("DELETE", "/chat/completions", "POST"), ("DELETE", "/models", "GET")],
+    [
+        ("GET", "/chat/completions", "POST"),
+        ("DELETE", "/chat/completions", "POST"),
+        ("PUT", "/chat/completions", "POST"),
+        ("POST", "/models", "GET"),
+        ("PATCH", "/models/sandbox/echo", "GET"),
+    ],
 )
-def test_a_wrong_method_is_405_and_says_which_is_right(caller: Caller, method: str, path: str, allowed: str) -> None:
-    answer = caller.http.request(method, path)
-    error_of(answer, 405, "method_not_allowed")
-    assert allowed in answer.headers["allow"]
+def test_a_wrong_method_is_405_whatever_the_body_and_says_which_is_right(
+    caller: Caller, method: str, path: str, allowed: str
+) -> None:
+    for content, kind in [(b"", ""), (b"x" * (MEGABYTE + 1), "text/plain"), (b"{}", "application/json")]:
+        answer = caller.http.request(method, path, content=content, headers={"content-type": kind})
+        error_of(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

@@ -71,6 +71,8 @@ def schema(**fields: Any) -> dict[str, Any]:
         (body(stream="yes"), "stream", "be a boolean"),
         (body(stream=True, stream_options={"include_usage": 1}), "stream_options.include_usage", "be a boolean"),
         (body(n=9), "n", "less than or equal to 8"),
+        (body(max_tokens=2**63), "max_tokens", "less than or equal to"),
+        (body(seed=-(2**63)), "seed", "greater than or equal to"),
         (body(stop=5), "stop", "be a string or be a list"),
         (body(stop=["a", "b", "c", "d", "e"]), "stop", "at most 4"),
         (body(tools=[{"type": "function", "function": {}}]), "tools[0].function.name", "missing"),
