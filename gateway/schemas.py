@@ -84,6 +84,12 @@ class ResponseFormat(Open):
     json_schema: JsonSchema | None = None
 
 
+class ReasoningEffort(Open):
+    """As some clients send it, who know it from another of OpenAI's endpoints."""
+
+    effort: EFFORTS | None = None
+
+
 class ChatCompletionRequest(Open):
     """Fields as in OpenAI's reference; those not named here are passed on as they are."""
 
@@ -113,7 +119,7 @@ class ChatCompletionRequest(Open):
     modalities: Annotated[list[Literal["text", "audio", "image"]], Field(fail_fast=True)] | None = None
     audio: dict[str, Any] | None = None
     prediction: dict[str, Any] | None = None
-    reasoning_effort: EFFORTS | None = None
+    reasoning_effort: EFFORTS | ReasoningEffort | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
     service_tier: str | None = None
     store: bool | None = None

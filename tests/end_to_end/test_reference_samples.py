@@ -12,7 +12,7 @@ from accounts.models import Scope
 from gateway.openapi import examples
 from gateway.openapi.reference import groups
 from gateway.samples import PLACEHOLDER
-from tests import node
+from tests.end_to_end import node
 from tests.end_to_end.conftest import Caller
 from tests.factories import make_key
 

@@ -202,6 +202,7 @@ def test_a_wrong_field_is_named(payload: dict[str, Any], param: str, says: str) 
         part("user", type="file", file={"file_id": "f", "file_data": None}),
         part("assistant", type="a kind of next year", anything={"a": 1}),
         {"metadata": {"k": "v"}, "store": True, "reasoning_effort": "low", "service_tier": "flex"},
+        {"reasoning_effort": {"effort": "high", "summary": "auto"}},
     ],
 )
 def test_what_openai_takes_is_taken(fields: dict[str, Any]) -> None:
