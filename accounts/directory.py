@@ -84,6 +84,14 @@ class Directory:
             raise TimeoutError("Postgres does not answer")
         return task.result()
 
+    def has_known(self, digest: bytes) -> bool:
+        """Whether it was found to be somebody's key before, however long ago."""
+        return digest in self._known
+
+    def has_seen(self, digest: bytes) -> bool:
+        """Whether it was asked about before, whatever came of it."""
+        return digest in self._known or digest in self._unknown
+
     def forget(self, digest: bytes) -> None:
         self._known.pop(digest, None)
         self._unknown.pop(digest, None)

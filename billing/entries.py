@@ -125,7 +125,11 @@ class Entry:
         """Each call of a provider, with its own cost: only the one that answered has one."""
         last = len(self.attempts) - 1
         return [
-            {**attempt, "cost_nano": self.cost_nano if place == last else 0}
+            {
+                **attempt,
+                "error_code": _text(attempt.get("error_code", ""), 60),  # a provider's own word
+                "cost_nano": self.cost_nano if place == last else 0,
+            }
             for place, attempt in enumerate(self.attempts)
         ]
 

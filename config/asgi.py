@@ -1,4 +1,6 @@
-"""The ASGI application: the data plane under /v1, health, and Django for everything else: pages, management API."""
+"""The ASGI application: the data plane under /v1, health, and Django for everything else: pages, management API.
+
+Health and the OpenAPI document are answered by every process, whichever plane it serves."""
 
 from __future__ import annotations
 
@@ -18,6 +20,8 @@ from gateway import errors  # noqa: E402
 from gateway.bounds import Receive, Scope, Send  # noqa: E402
 from gateway.edge import DataPlane  # noqa: E402
 from gateway.management_api import PREFIX as MANAGEMENT  # noqa: E402
+from gateway.openapi import serving as openapi  # noqa: E402
+from gateway.openapi.control_plane import DOCUMENT  # noqa: E402
 
 ELSEWHERE = errors.ApiError(
     404,
@@ -47,6 +51,8 @@ class Application:
         is_data = path == "/v1" or (path.startswith("/v1/") and not path.startswith(MANAGEMENT))
         if path in health.CHECKS:
             await health.answer(path, send)
+        elif path == DOCUMENT:
+            await openapi.answer(scope, send)
         elif is_data and self.serves_data:
             await self.data_plane(scope, receive, send)
         elif not is_data and self.serves_control:

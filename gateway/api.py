@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from accounts.directory import Principal
 from accounts.models import Scope
 from billing.entries import Entry, Rule
-from gateway import errors, prompt_schemas, schemas
+from gateway import bodies, errors, prompt_schemas, schemas
 from gateway.dispatch import Request
 from gateway.idempotency import Kept, Recording, Replay, replayed
 from gateway.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
@@ -24,6 +24,7 @@ from gateway.receipts import receipt
 from gateway.registry import today
 from gateway.relay import Relay
 from gateway.runtime import Runtime
+from gateway.streams import Lease
 
 
 def _body(schema: type[BaseModel]) -> dict[str, Any]:
@@ -38,6 +39,7 @@ class ApiRequest(ASGIRequest):
     principal: Principal | None = None
     entry: Entry
     content: bytes = b""
+    lease: Lease | None = None  # of its stream, given back when it was served
     outlives_its_caller: bool = False  # it goes on when the caller hangs up: a retry will want its answer
 
 
@@ -120,6 +122,7 @@ async def _carry_out(operation: Operation, request: ApiRequest) -> HttpResponseB
     asked = Request(operation, body=body, principal=_caller(request), entry=request.entry)
     key = request.headers.get("Idempotency-Key")
     if key is None:
+        request.content = b""  # it may be large, and all of it is in the body that was read
         return await _run(request.runtime, asked)
     return await _run_once(request, asked, key)
 
@@ -176,9 +179,11 @@ async def _checked_body(operation: Operation, request: ApiRequest) -> dict[str, 
     """The body, checked. A request that is refused here has its row all the same."""
     entry = request.entry
     try:
-        body = schemas.parse_object(request.content)
+        body = await bodies.read_object(request.content)
         entry.model_requested, entry.stream = str(body.get("model", ""))[:120], body.get("stream") is True
-        operation.check(body)
+        await bodies.aside(len(request.content), operation.check, body)
+        if entry.stream:
+            request.lease = await request.runtime.streams.open(_caller(request))
     except errors.ApiError as error:
         await _refuse(request.runtime, entry, error)
         raise

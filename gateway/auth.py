@@ -7,6 +7,7 @@ import psycopg
 from accounts import keys
 from accounts.directory import Directory, Principal
 from gateway import errors
+from gateway.strangers import Strangers
 
 MISSING = (
     "You did not provide an API key. Send it in the header Authorization: Bearer sk-2389-..., "
@@ -15,25 +16,26 @@ MISSING = (
 WRONG = "Invalid API key. Check that it is copied whole, and that it was not revoked and has not expired."
 
 
-def bearer(header: str | None) -> str:
-    """The token of an Authorization header. Raises `ApiError` (401)."""
-    token = keys.bearer(header or "")
-    if not token:
-        raise errors.unauthorized(MISSING)
-    return token
+async def authenticate(header: str, directory: Directory, *, network: str, strangers: Strangers) -> Principal:
+    """Who is calling, from `network`. Raises `ApiError`: 401, or 429 to those who have no right key too often.
 
-
-async def authenticate(header: str | None, directory: Directory) -> Principal:
-    """Who is calling. Text that is not a key costs no look-up; our own failures are 503, never 401."""
-    secret = bearer(header)
+    Text that is not a key costs no look-up; our own failures are 503, never 401.
+    """
+    secret = keys.bearer(header)
+    if not secret:
+        raise await strangers.turn_away(network, errors.unauthorized(MISSING))
     if not keys.well_formed(secret):
-        raise errors.unauthorized(WRONG)
+        raise await strangers.turn_away(network, errors.unauthorized(WRONG), guessed=True)
+    digests = keys.digests(secret)
+    seen = directory.has_seen(digests[0])
+    if not directory.has_known(digests[0]):
+        strangers.check_may_ask(network)
     try:
-        principal = await directory.find(keys.digests(secret))
+        principal = await directory.find(digests)
     except (psycopg.Error, OSError) as error:
         raise unchecked(f"the key directory did not answer: {type(error).__name__}") from error
     if principal is None or principal.revoked or principal.expired:
-        raise errors.unauthorized(WRONG)
+        raise await strangers.turn_away(network, errors.unauthorized(WRONG), guessed=True, new=not seen)
     return principal
 
 

@@ -19,7 +19,7 @@ from billing.entries import Entry as LedgerEntry
 from billing.entries import Rule
 from billing.ledger import Ledger
 from billing.usage import Usage, UsageSource
-from gateway import errors
+from gateway import capabilities, errors
 from gateway.operations import Operation
 from gateway.payment import Cashier
 from gateway.providers import providers
@@ -108,6 +108,7 @@ class Dispatch:
             targets = request.operation.serving(entry)
             if not targets:
                 raise _unserved(entry, asked=request.body["model"])
+            capabilities.check(request.body, entry)
             limit = await self._cashier.admit(request.operation, request.body, entry, request.entry)
             try:
                 return await self._try_routes(request, targets, limit)
@@ -178,7 +179,8 @@ class Dispatch:
             organization_id=ledger.organization_id,
             output_limit=limit,
         )
-        ledger.rule = Rule.FAILED  # until there is something to bill
+        call = await dialect.prepare(call)
+        ledger.rule = Rule.FAILED  # from here on the provider may be at work; until there is something to bill
         answer = await dialect.send(call, self._egress)
         if answer.status == 200:
             return Served(call, dialect, answer)

@@ -15,8 +15,8 @@ from gateway.markdown import Renderer
 
 # What people look for first comes first; pages that are not named here follow by name.
 ORDER = (
-    "index", "quickstart", "models", "embeddings", "sandbox", "errors", "limits", "billing", "keys", "usage-api",
-    "webhooks", "providers", "credit", "ledger", "registry", "settings",
+    "index", "quickstart", "api", "clients", "models", "embeddings", "compatibility", "sandbox", "errors", "limits",
+    "billing", "keys", "usage-api", "webhooks", "providers", "credit", "ledger", "registry", "settings",
 )  # fmt: skip
 
 

@@ -16,10 +16,12 @@ from django.conf import settings
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 
+from accounts.addresses import network_of
 from gateway import errors, request_ids
 from gateway.api import ApiRequest, EventStreamResponse
 from gateway.auth import authenticate, check_standing
 from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, check_length, discard, hung_up, read_body
+from gateway.routes import methods_of
 from gateway.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,12 @@ class Exchange:
         headers = check_headers(self.scope)
         peer = (self.scope.get("client") or ("", 0))[0]
         self.external_id = request_ids.external(headers.get(b"x-request-id", b"").decode("latin-1"), peer)
-        principal = await authenticate(headers.get(b"authorization", b"").decode("latin-1"), self.runtime.directory)
+        principal = await authenticate(
+            headers.get(b"authorization", b"").decode("latin-1"),
+            self.runtime.directory,
+            network=network_of(peer, _forwarded(self.scope), tuple(settings.TRUSTED_PROXIES)),
+            strangers=self.runtime.strangers,
+        )
         self.runtime.last_use.note(principal.api_key_id)
         limit = principal.requests_per_minute or settings.GATEWAY_DEFAULT_RPM
         verdict = await self.runtime.limiter.take(principal.api_key_id, limit)
@@ -83,6 +90,7 @@ class Exchange:
         request = ApiRequest(self.scope, BytesIO())
         request.runtime, request.principal = self.runtime, principal
         endpoint = _find(request)
+        _check_method(request, endpoint)
         if request.method in WITH_BODY:
             check_length(headers)
             _check_content_type(headers.get(b"content-type", b""))
@@ -120,11 +128,15 @@ class Exchange:
                 await asyncio.wait({serving})
 
     async def _serve(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
-        response = await _ask(request, endpoint)
-        if isinstance(response, EventStreamResponse):
-            await self._write_stream(response)
-        else:
-            await self._write(response.status_code, dict(response.headers), _content(response))
+        try:
+            response = await _ask(request, endpoint)
+            if isinstance(response, EventStreamResponse):
+                await self._write_stream(response)
+            else:
+                await self._write(response.status_code, dict(response.headers), _content(response))
+        finally:
+            if request.lease is not None:
+                self.runtime.streams.close(request.lease)
 
     async def _write(self, status: int, headers: dict[str, str], content: bytes) -> None:
         headers["content-length"] = str(len(content))
@@ -196,6 +208,12 @@ class Exchange:
         )
 
 
+def _forwarded(scope: Scope) -> str:
+    """All of `X-Forwarded-For`: some proxies write a line of their own."""
+    lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    return b", ".join(lines).decode("latin-1")
+
+
 def _find(request: ApiRequest) -> ResolverMatch:
     """The endpoint of the path. Raises `ApiError` (404), before anything of the body is read."""
     try:
@@ -204,20 +222,25 @@ def _find(request: ApiRequest) -> ResolverMatch:
         raise _unknown_url(request) from error
 
 
+def _check_method(request: ApiRequest, endpoint: ResolverMatch) -> None:
+    """Raises `ApiError` (405), before anything of the body is looked at."""
+    taken = methods_of(endpoint.url_name)
+    if taken and request.method not in taken:
+        raise errors.ApiError(
+            405,
+            f"{request.path} does not take {request.method}; it takes {', '.join(taken)}.",
+            type=errors.INVALID,
+            code="method_not_allowed",
+            headers={"allow": ", ".join(taken)},
+        )
+
+
 async def _ask(request: ApiRequest, endpoint: ResolverMatch) -> HttpResponseBase:
-    """What the endpoint answers. Raises `ApiError`, also for a method that it does not take."""
+    """What the endpoint answers. Raises `ApiError`."""
     try:
         response: HttpResponseBase = await endpoint.func(request, *endpoint.args, **endpoint.kwargs)
     except Http404 as error:  # what ninja has at /v1/ itself
         raise _unknown_url(request) from error
-    if response.status_code == 405:
-        raise errors.ApiError(
-            405,
-            f"{request.path} does not take {request.method}; it takes {response.headers['Allow']}.",
-            type=errors.INVALID,
-            code="method_not_allowed",
-            headers={"allow": response.headers["Allow"]},
-        )
     return response
 
 

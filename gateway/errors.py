@@ -70,6 +70,16 @@ def rate_limited(limit: int, retry_after: int) -> ApiError:
     )
 
 
+def too_many_strangers(retry_after: int) -> ApiError:
+    return ApiError(
+        429,
+        f"Too many requests without a valid API key came from your address. Try again in {retry_after} s.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers={"retry-after": str(retry_after)},
+    )
+
+
 def insufficient_scope(scope: str) -> ApiError:
     return ApiError(
         403,

@@ -66,9 +66,9 @@ async def chat_estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
     """Raises `ApiError` (400) for a request whose cost nobody can bound."""
     _check_bounded(body)
     text, overhead, images, unknown = _contents(body)
-    counted = await count(text)
-    most = max((_input(target, text, counted, overhead, images) for target in entry.targets), default=counted)
     window = entry.context_window
+    counted, size = await count(text, enough=_enough(entry)), tokens.size(text)
+    most = max((_input(target, counted, size, overhead, images) for target in entry.targets), default=counted)
     if unknown and window is None:
         raise errors.invalid(
             f"'{unknown}' cannot be priced with this model: it states no context window. Send text or images.",
@@ -87,11 +87,18 @@ async def chat_estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
     )
 
 
-async def count(text: str) -> int:
-    """Tokens by our own vocabulary."""
+async def count(text: str, *, enough: int | None = None) -> int:
+    """Tokens by our own vocabulary; of a long text about that many, and no more than are `enough`."""
     if len(text) > LARGE:
-        return await asyncio.to_thread(tokens.count, text)
+        return await asyncio.to_thread(tokens.count_long, text, enough=enough)
     return tokens.count(text)
+
+
+def _enough(entry: Entry) -> int | None:
+    """Tokens of ours that fill the context window by every vendor's count: more need not be counted."""
+    if entry.context_window is None:
+        return None
+    return math.ceil(entry.context_window / min(1.0, *map(factor, entry.targets)))
 
 
 def factor(target: Target) -> float:
@@ -156,11 +163,11 @@ def _contents(body: Mapping[str, Any]) -> tuple[str, int, int, str]:
     return "\n".join(texts), overhead, images, unknown
 
 
-def _input(target: Target, text: str, counted: int, overhead: int, images: int) -> int:
+def _input(target: Target, counted: int, size: int, overhead: int, images: int) -> int:
     image = int(target.options.get("image_tokens") or IMAGES.get(target.kind, OTHER_IMAGE))
     prompt = tokens.count(target.default_system_prompt) if target.default_system_prompt else 0
     rate = factor(target)
-    return min(math.ceil(counted * rate), len(text.encode())) + overhead + images * image + math.ceil(prompt * rate)
+    return min(math.ceil(counted * rate), size) + overhead + images * image + math.ceil(prompt * rate)
 
 
 def _named_limit(body: Mapping[str, Any]) -> int | None:

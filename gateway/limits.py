@@ -1,32 +1,22 @@
 """Requests a minute, exactly: never more than the limit in *any* 60 seconds, over all workers together.
 
 A log of instants a key in Valkey, read and written by one script, so that two workers cannot both take the last
-place. Refused requests are not recorded: a program that hammers recovers as soon as its window moves. Concurrent
-requests share one round trip. When Valkey is away each worker keeps its own log with its share of the limit, and
-the answer says so: a broken limiter must not break the API.
+place. Refused requests are not recorded: a program that hammers recovers as soon as its window moves. When Valkey is
+away each worker keeps its own log with its share of the limit, and the answer says so: a broken limiter must not
+break the API.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import redis.asyncio
-from redis.exceptions import NoScriptError, RedisError
-
-from billing.batching import Batcher
+from gateway.scripts import AwayError, Scripts
 
 WINDOW_MS = 60_000
-TIMEOUT_SECONDS = 1.0
-OPEN_SECONDS = 1.0  # how long Valkey is left alone after it failed
 LOCAL_KEYS = 10_000
-
-log = logging.getLogger(__name__)
 
 # KEYS[1]; ARGV limit, window -> allowed, remaining, reset in ms of unix time, now in ms
 SCRIPT = """
@@ -87,63 +77,21 @@ def log_of(api_key_id: int) -> str:
 class Limiter:
     """One for an event loop."""
 
-    def __init__(self, valkey: redis.asyncio.Redis, *, workers: int) -> None:
-        self._valkey = valkey
+    def __init__(self, scripts: Scripts, *, workers: int) -> None:
+        self._scripts = scripts
         self._local = LocalLimiter(workers=workers)
-        self._batcher: Batcher[tuple[int, int, float], Verdict] = Batcher(self._ask)
-        self._sha = ""
-        self._away = False
-        self._closed_until = 0.0
-        self._failed_at = 0.0
 
     async def take(self, api_key_id: int, limit: int) -> Verdict:
         """Count one request of this key against its `limit`, if there is room."""
-        now = time.monotonic()
-        if now < self._closed_until:
-            return self._local.take(api_key_id, limit)
-        if self._away:  # this request finds out whether Valkey is back; the others do not wait for it
-            self._closed_until = now + TIMEOUT_SECONDS + OPEN_SECONDS
+        return await self.take_from(log_of(api_key_id), limit)
+
+    async def take_from(self, name: str, limit: int) -> Verdict:
+        """Count one of whatever the log of that name is a log of."""
         try:
-            verdict = await self._batcher.submit((api_key_id, limit, now))
-        except (RedisError, OSError, TimeoutError) as error:
-            if not self._away:
-                log.warning("Valkey does not answer; limits are kept by each worker: %s", type(error).__name__)
-            self._away = True
-            return self._local.take(api_key_id, limit)
-        if self._away:
-            log.warning("Valkey answers again; limits are exact")
-            self._away, self._closed_until = False, 0.0
-        return verdict
-
-    async def _ask(self, items: list[tuple[int, int, float]]) -> Sequence[Verdict]:
-        if items[0][2] < self._failed_at:
-            raise TimeoutError("Valkey failed while these were waiting")  # they need not wait for the same again
-        try:
-            return await self._ask_valkey(items)
-        except (RedisError, OSError, TimeoutError):
-            self._failed_at = time.monotonic()
-            self._closed_until = self._failed_at + OPEN_SECONDS
-            raise
-
-    async def _ask_valkey(self, items: list[tuple[int, int, float]]) -> Sequence[Verdict]:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            try:
-                rows = await self._run(items)
-            except NoScriptError:
-                self._sha = ""
-                rows = await self._run(items)
-        return [
-            Verdict(allowed=row[0] == 1, limit=limit, remaining=row[1], reset_ms=row[2], now_ms=row[3])
-            for row, (_, limit, _) in zip(rows, items, strict=True)
-        ]
-
-    async def _run(self, items: list[tuple[int, int, float]]) -> list[list[int]]:
-        if not self._sha:
-            self._sha = await self._valkey.script_load(SCRIPT)
-        pipeline = self._valkey.pipeline(transaction=False)
-        for api_key_id, limit, _ in items:
-            pipeline.evalsha(self._sha, 1, log_of(api_key_id), str(limit), str(WINDOW_MS))
-        return await pipeline.execute()
+            row = await self._scripts.run(SCRIPT, [name], [limit, WINDOW_MS])
+        except AwayError:
+            return self._local.take(name, limit)
+        return Verdict(allowed=row[0] == 1, limit=limit, remaining=row[1], reset_ms=row[2], now_ms=row[3])
 
 
 class LocalLimiter:
@@ -151,13 +99,13 @@ class LocalLimiter:
 
     def __init__(self, *, workers: int) -> None:
         self._workers = max(1, workers)
-        self._logs: OrderedDict[int, deque[int]] = OrderedDict()
+        self._logs: OrderedDict[str, deque[int]] = OrderedDict()
 
-    def take(self, api_key_id: int, limit: int) -> Verdict:
+    def take(self, name: str, limit: int) -> Verdict:
         share = math.ceil(limit / self._workers)
         now = int(time.time() * 1000)
-        instants = self._logs.setdefault(api_key_id, deque())
-        self._logs.move_to_end(api_key_id)
+        instants = self._logs.setdefault(name, deque())
+        self._logs.move_to_end(name)
         if len(self._logs) > LOCAL_KEYS:
             self._logs.popitem(last=False)
         while instants and instants[0] <= now - WINDOW_MS:

@@ -25,6 +25,7 @@ _FENCE = re.compile(r"```\s*\w*\s*$")
 _ITEM = re.compile(r"(?P<indent> *)(?P<marker>[-*]|\d+\.) +(?P<text>.*)")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _NOTHING = SafeString("")
+WIDE = 6  # a table of more columns is a matrix: short words, read from its first column
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ class Renderer:
     def _table(self, lines: list[str]) -> SafeString:
         rows = [[cell.strip().replace("\\|", "|") for cell in _CELL_BORDER.split(line.strip())[1:-1]] for line in lines]
         return format_html(
-            '<div class="table" tabindex="0" role="region" aria-label="Table"><table>'
+            '<div class="{}" tabindex="0" role="region" aria-label="Table"><table>'
             "<thead>{}</thead><tbody>{}</tbody></table></div>\n",
+            "table wide" if len(rows[0]) > WIDE else "table",
             self._row(rows[0], '<th scope="col">{}</th>'),
             _joined(self._row(row, "<td>{}</td>") for row in rows[2:]),
         )

@@ -8,5 +8,6 @@ app_name = "gateway"
 urlpatterns = [
     path("", views.home, name="home"),
     path("docs/", views.docs_page, name="docs"),
+    path("docs/api/", views.api_reference, name="api-reference"),
     path("docs/<path:slug>/", views.docs_page, name="docs-page"),
 ]

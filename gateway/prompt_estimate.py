@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gateway import tokens
 from gateway.errors import invalid
 from gateway.estimate import Estimate, count, factor
 from gateway.providers.base import DEFAULT_COMPLETION_TOKENS
@@ -41,7 +42,7 @@ async def _inputs(inputs: Any, entry: Entry) -> int:
     """Tokens of all inputs, at most: no text has more tokens than bytes, and tokens are themselves."""
     texts, given = _apart(inputs)
     text = "\n".join(texts)
-    counted, size = await count(text), len(text.encode())
+    counted, size = await count(text), tokens.size(text)
     most = max((min(math.ceil(counted * factor(target)), size) for target in entry.targets), default=counted)
     return most + given + PER_INPUT * _prompts(inputs)
 

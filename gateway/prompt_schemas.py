@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
-from gateway.schemas import Open, StreamOptions, check
+from gateway.schemas import LARGEST, Open, StreamOptions, check
 
 MOST_INPUTS = 2048
-Token = Annotated[int, Field(ge=0)]
+Token = Annotated[int, Field(ge=0, le=LARGEST)]
 Tokens = Annotated[list[Token], Field(fail_fast=True, min_length=1)]
 TokenLists = Annotated[list[Tokens], Field(fail_fast=True, min_length=1, max_length=MOST_INPUTS)]
 Texts = Annotated[list[str], Field(fail_fast=True, min_length=1, max_length=MOST_INPUTS)]
@@ -25,6 +26,14 @@ def _kind(inputs: object) -> str:
     return "<text>"
 
 
+def _false(value: bool) -> bool:
+    if value:
+        raise PydanticCustomError("literal_error", "Input should be false")
+    return value
+
+
+# Not `Literal[False]`, which takes 0 too.
+Unstreamed = Annotated[bool, AfterValidator(_false), WithJsonSchema({"type": "boolean", "const": False})]
 Prompt = Annotated[
     Annotated[str, Tag("<text>")]
     | Annotated[Texts, Tag("<texts>")]
@@ -51,7 +60,7 @@ class CompletionRequest(Open):
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
     n: Annotated[int, Field(ge=1, le=8)] | None = None
     best_of: Annotated[int, Field(ge=1, le=20)] | None = None
     stop: str | Annotated[list[str], Field(fail_fast=True, max_length=4)] | None = None
@@ -59,7 +68,7 @@ class CompletionRequest(Open):
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
     echo: bool | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
     user: str | None = None
 
 
@@ -69,9 +78,9 @@ class EmbeddingsRequest(Open):
     model: Annotated[str, Field(min_length=1)]
     input: Input
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int, Field(ge=1)] | None = None
+    dimensions: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
     user: str | None = None
-    stream: Literal[False] | None = None
+    stream: Unstreamed | None = None
 
 
 def check_completion(payload: dict[str, Any]) -> None:

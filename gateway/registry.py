@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from accounts.directory import Principal
 from accounts.pool import Pool
-from gateway import credentials, errors, lifecycle
+from gateway import capabilities, credentials, errors, lifecycle
 from gateway.providers.base import Target
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class Entry:
     successor: str | None
     created_at: datetime
     targets: tuple[Target, ...] = ()
+    kinds: tuple[str, ...] = ()  # of the providers of all its routes, also of those that wait for a credential
     missing_credentials: tuple[str, ...] = ()  # the variables that would make more routes usable
 
     def lifecycle(self, today: date) -> lifecycle.Lifecycle:
@@ -86,6 +87,7 @@ class Entry:
             "shutdown_date": self.shutdown_on.isoformat() if self.shutdown_on else None,
             "successor": self.successor,
             "demonstration": self.demonstration,
+            "capabilities": capabilities.shown(self.capabilities, self.kinds),
         }
 
 
@@ -215,7 +217,8 @@ def build(models: list[dict[str, Any]], routes: list[dict[str, Any]]) -> Snapsho
                 missing.append(f"{route['slug']} ({route['api_key_env'] or 'no variable named'})")
             else:
                 targets.append(_target(row, route, secret))
-        entries[row["id"]] = Entry(**row, targets=tuple(targets), missing_credentials=tuple(missing))
+        kinds = tuple(dict.fromkeys(route["kind"] for route in by_model.get(row["id"], ())))
+        entries[row["id"]] = Entry(**row, targets=tuple(targets), kinds=kinds, missing_credentials=tuple(missing))
     return Snapshot(entries)
 
 

@@ -19,17 +19,11 @@ from django.db.models import Model as Row
 
 from billing.models import Price
 from billing.pricing import PRICES, RATES
+from gateway.capability_words import WORDS
 from gateway.credentials import FILE
 from gateway.models import Model, Provider, Route
 from gateway.providers import providers
 from gateway.toml_table import Table, nearest
-
-# For suggesting what was meant. A provider's module may read more words than these.
-CAPABILITIES = (
-    "sampling", "thinking", "efforts", "forced_tool_choice", "mid_conversation_system", "prefill", "json_schema",
-    "vision", "tools", "pdf", "reasoning", "audio", "embeddings", "chat", "completions",
-)  # fmt: skip
-
 
 # The same for options, with what their values are. A provider's module may read more than these.
 OPTIONS: Mapping[str, type] = {
@@ -212,10 +206,14 @@ def _model(table: Table) -> ModelEntry:
 
 def _capabilities(table: Table) -> dict[str, Any]:
     found = table.mapping("capabilities")
-    for word in found:
-        suggestion = "" if word in CAPABILITIES else nearest(word, CAPABILITIES)
-        if suggestion:
-            table.complain(f"capabilities.{word}", f"is unknown.{suggestion}")
+    for word, value in found.items():
+        if word in WORDS:
+            complaint = WORDS[word].complaint(value)
+        else:  # a provider's module may read more words than these
+            suggestion = nearest(word, WORDS)
+            complaint = f"is unknown.{suggestion}" if suggestion else ""
+        if complaint:
+            table.complain(f"capabilities.{word}", complaint)
     return found
 
 

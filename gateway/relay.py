@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from gateway.sse import Event, Parser
 log = logging.getLogger(__name__)
 
 HUNG_UP = 499
+AFTER_THE_LAST_EVENT_SECONDS = 0.25
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError)  # what a translator meets in a misshapen answer
 
 
@@ -101,6 +103,9 @@ class Relay:
                         yield _frames(payloads)
                     if error:
                         raise error
+                    if self._translator.done:
+                        await _read_on(chunks)
+                        break
             payloads, error = self._translate(parser.end())
             if not error:
                 payloads += self._translator.end()
@@ -135,6 +140,15 @@ class Relay:
         if self._complete:
             return Rule.COMPLETE
         return Rule.STOPPED if self._translator.produced or self._entry.status == HUNG_UP else Rule.FAILED
+
+
+async def _read_on(chunks: AsyncGenerator[bytes]) -> None:
+    """To the end of the body, so that the connection can be used again. Some servers keep it open, or break it: that
+    changes nothing in an answer that is complete, and nobody waits for it."""
+    with suppress(TimeoutError, errors.ApiError):
+        async with asyncio.timeout(AFTER_THE_LAST_EVENT_SECONDS):
+            async for _ in chunks:
+                continue
 
 
 def unreadable(served: Served, error: Exception) -> errors.ApiError:

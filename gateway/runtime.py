@@ -27,6 +27,9 @@ from gateway.idempotency import Idempotency
 from gateway.limits import Limiter
 from gateway.payment import Cashier
 from gateway.registry import Registry
+from gateway.scripts import Scripts
+from gateway.strangers import Strangers
+from gateway.streams import RENEW_SECONDS, Streams
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,10 @@ class Runtime:
         )
         self.directory = Directory(self.pool, seconds=settings.GATEWAY_KEY_CACHE_SECONDS)
         self.last_use = LastUse(self.pool)
-        self.limiter = Limiter(self.valkey, workers=settings.GATEWAY_WORKERS)
+        scripts = Scripts(self.valkey)
+        self.limiter = Limiter(scripts, workers=settings.GATEWAY_WORKERS)
+        self.strangers = Strangers(self.limiter)
+        self.streams = Streams(scripts, workers=settings.GATEWAY_WORKERS)
         self.registry = Registry(self.pool)
         self.tariffs = Tariffs(self.pool)
         self.ledger = Ledger(self.pool, Spool(settings.GATEWAY_SPOOL_DIR))
@@ -71,6 +77,7 @@ class Runtime:
             self._keep_registry(),
             self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.ledger.report_progress, "progress is told later"),
             self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.idempotency.renew, "runs are renewed later"),
+            self._keep_at(RENEW_SECONDS, self.streams.renew, "streams are renewed later"),
             self._keep_at(REPLAY_SECONDS, self.ledger.replay, "settlements stay on disk"),
             self._keep_at(ADOPT_SECONDS, self.ledger.adopt, "what others left stays on disk"),
         )
@@ -96,6 +103,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.ledger.drain()
+        await self.streams.drain()
         await self._flush_last_use()
         await self.egress.aclose()
         await self.valkey.aclose()

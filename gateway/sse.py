@@ -27,7 +27,8 @@ class Parser:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []  # of the line that is not complete: joined once, however many pieces it came in
+        self._rest_size = 0
         self._after_cr = False
         self._name = ""
         self._data: list[bytes] = []
@@ -38,11 +39,13 @@ class Parser:
             chunk = chunk[1:]  # the second half of a CRLF that was cut in two
         if chunk:
             self._after_cr = chunk.endswith(b"\r")
-        buffer = self._rest + chunk if self._rest else chunk
-        lines = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > MAX_LINE:
-            raise errors.upstream_unavailable(f"a line of the stream is longer than {MAX_LINE} bytes")
+        first, *lines = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._hold(first)
+        if not lines:
+            return []
+        lines.insert(0, b"".join(self._rest))
+        self._rest, self._rest_size = [], 0
+        self._hold(lines.pop())
         events = []
         for line in lines:
             if line:
@@ -56,9 +59,15 @@ class Parser:
 
     def end(self) -> list[Event]:
         """What is left when the body ends. A last event without its empty line counts: some servers close early."""
-        events = self.feed(b"\n\n") if self._rest or self._data else []
+        events = self.feed(b"\n\n") if self._rest_size or self._data else []
         self._reset()
         return events
+
+    def _hold(self, piece: bytes) -> None:
+        self._rest.append(piece)
+        self._rest_size += len(piece)
+        if self._rest_size > MAX_LINE:
+            raise errors.upstream_unavailable(f"a line of the stream is longer than {MAX_LINE} bytes")
 
     def _reset(self) -> None:
         self._name, self._data, self._size = "", [], 0
@@ -67,7 +76,7 @@ class Parser:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
-            self._size += len(value)
+            self._size += len(value) + 1  # an empty line too takes room, and there may be many
             if self._size > MAX_EVENT:
                 raise errors.upstream_unavailable(f"an event of the stream is larger than {MAX_EVENT} bytes")
             self._data.append(value)

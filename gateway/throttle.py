@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from gateway import errors
-from gateway.limits import OPEN_SECONDS, SCRIPT, TIMEOUT_SECONDS, WINDOW_MS, LocalLimiter, Verdict, log_of
+from gateway.limits import SCRIPT, WINDOW_MS, LocalLimiter, Verdict, log_of
+from gateway.scripts import OPEN_SECONDS, TIMEOUT_SECONDS
 
 if TYPE_CHECKING:  # it imports this module, which the settings name
     from rest_framework.views import APIView
@@ -46,7 +47,7 @@ class BlockingLimiter:
 
     def _take_locally(self, api_key_id: int, limit: int) -> Verdict:
         with self._lock:
-            return self._local.take(api_key_id, limit)
+            return self._local.take(log_of(api_key_id), limit)
 
 
 @cache

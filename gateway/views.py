@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Membership
 from gateway import documentation
+from gateway.openapi import reference
 from gateway.samples import samples
 
 
@@ -27,3 +28,15 @@ def docs_page(request: HttpRequest, slug: str = "index") -> HttpResponse:
     if page is None:
         raise Http404
     return render(request, "gateway/docs_page.html", {"page": page, "contents": documentation.contents()})
+
+
+@require_safe
+def api_reference(request: HttpRequest) -> HttpResponse:
+    """docs/api.md, and behind it every endpoint of the OpenAPI document."""
+    shown = {
+        "page": documentation.find("api"),
+        "contents": documentation.contents(),
+        "groups": reference.groups(settings.PUBLIC_URL),
+        "endpoints": reference.html(settings.PUBLIC_URL),
+    }
+    return render(request, "gateway/api_reference.html", shown)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import redis
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import ApiKey, Membership, Organization, User
+from tests import live
 from tests.factories import make_key, make_organization, make_user
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-docs", action="store_true", help="write the pages that tests make anew")
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +27,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE billing_transfer DISABLE TRIGGER transfer_is_kept")
         cursor.execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER audit_event_is_kept")
+
+
+@pytest.fixture(scope="session")
+def empty_database(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A migrated database in which nothing is, for live gateways to have copies of."""
+    with live.database(f"live_{os.getpid()}") as name:
+        with django_db_blocker.unblock(), live.connected_to(name):
+            call_command("migrate", verbosity=0, interactive=False)
+        yield name
 
 
 @pytest.fixture

@@ -76,7 +76,13 @@ class Gateway:
 
 @contextmanager
 def serving(
-    *, database: str, log: Path, workers: int = 1, respawn: bool = False, **settings: object
+    *,
+    database: str,
+    log: Path,
+    workers: int = 1,
+    respawn: bool = False,
+    header_milliseconds: int = 10_000,
+    **settings: object,
 ) -> Iterator[Gateway]:
     """The gateway on a free port, with `settings` as its environment variables. With `respawn`, a worker that is
     killed is followed by another."""
@@ -92,7 +98,7 @@ def serving(
     command = [
         *(str(Path(sys.executable).with_name("granian")), "--interface", "asgi", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--no-ws", "--http", "1", "--loop", "uvloop"),
-        *("--workers-kill-timeout", "10"),
+        *("--workers-kill-timeout", "10", "--http1-header-read-timeout", str(header_milliseconds)),
         *(("--respawn-failed-workers", "--respawn-interval", "0.5") if respawn else ()),
         "config.asgi:application",
     ]

@@ -15,7 +15,7 @@ from config.stack.state import free_port
 from config.stack.supervisor import Stopped, Supervisor
 from config.stack.valkey import Server
 
-MEASUREMENTS = {"ledger": "benchmarks.ledger"}
+MEASUREMENTS = {"ledger": "benchmarks.ledger", "bodies": "benchmarks.bodies"}
 
 
 def run(arguments: Sequence[str]) -> int:

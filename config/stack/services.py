@@ -17,6 +17,7 @@ DRAIN_SECONDS = 35  # what the gateway may take to finish its open streams
 def gateway(state: State, env: Mapping[str, str], port: int) -> Service:
     workers = env.get("GATEWAY_WORKERS") or "1"
     options = ["--interface", "asgi", "--http", "1", "--no-ws", "--loop", "uvloop", "--backpressure", "2048"]
+    options += ["--http1-header-read-timeout", "10000"]
     where = ["--host", "127.0.0.1", "--port", str(port), "--workers", workers]
     life = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", str(DRAIN_SECONDS)]
     return Service(

@@ -21,6 +21,9 @@ class Anthropic(Provider):
     kind: ClassVar[str] = "anthropic"
     label: ClassVar[str] = "Anthropic"
     default_base_url: ClassVar[str] = "https://api.anthropic.com"
+    lacks: ClassVar[frozenset[str]] = frozenset({"n", "logprobs", "audio", "audio_output"})
+    emulates: ClassVar[frozenset[str]] = frozenset({"custom_tools", "json_object", "json_schema"})
+    does_without: ClassVar[frozenset[str]] = frozenset({"forced_tool_choice", "prefill"})
 
     def request(self, call: ChatCall) -> Outbound:
         body = message_request(call)

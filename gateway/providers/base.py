@@ -176,6 +176,7 @@ class ChunkStream(ABC):
         self.call = call
         self.usage: Usage | None = None  # the provider's counts, as soon and as far as they are known
         self.finish_reason = ""
+        self.done = False  # the provider said that this was the last event: what comes after it is no matter
         self.produced: list[str] = []  # text, reasoning and arguments so far, for counting when the provider does not
         self._measured = (0, 0)  # how many pieces of `produced` were counted, and their tokens
         self._prompt: int | None = None
@@ -237,6 +238,10 @@ class Dialect(ABC, Generic[C]):
     def error(self, call: C, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         """What the caller is told when the provider answered with an error status."""
 
+    async def prepare(self, call: C) -> C:
+        """What must be had before the provider is asked anything, and costs nothing. Raises `ApiError`."""
+        return call
+
     async def send(self, call: C, egress: Egress) -> Answer:
         """Make the call. A provider that is not on the network answers by itself."""
         return await egress.send(self.request(call))
@@ -249,6 +254,12 @@ class Provider(Dialect[ChatCall]):
     label: ClassVar[str]  # what people read in the admin
     default_base_url: ClassVar[str] = ""
     needs_base_url: ClassVar[bool] = False  # whether an address must be given where there is none above
+    # Words of the registry (gateway/capability_words.py): what its models are taken to lack unless the registry says
+    # otherwise; what a model may lack because the translation gives the same by other means; and what it may lack
+    # because the translation can do without, as well as it goes.
+    lacks: ClassVar[frozenset[str]] = frozenset()
+    emulates: ClassVar[frozenset[str]] = frozenset()
+    does_without: ClassVar[frozenset[str]] = frozenset()
 
     def dialect(self, operation: str) -> Dialect[Any] | None:
         """How it speaks of `operation`, or None when it has no such thing."""

@@ -38,6 +38,9 @@ class Gemini(Provider):
     kind: ClassVar[str] = "gemini"
     label: ClassVar[str] = "Google Gemini"
     default_base_url: ClassVar[str] = "https://generativelanguage.googleapis.com/v1beta"
+    lacks: ClassVar[frozenset[str]] = frozenset({"file_ids", "audio", "audio_output", "custom_tools"})
+    emulates: ClassVar[frozenset[str]] = frozenset({"image_urls"})  # they are fetched
+    does_without: ClassVar[frozenset[str]] = frozenset({"prefill"})
 
     def request(self, call: ChatCall) -> Outbound:
         method = "streamGenerateContent?alt=sse" if call.streaming else "generateContent"
@@ -64,8 +67,11 @@ class Gemini(Provider):
     def error(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         return error_for(call, status, headers, body)
 
+    async def prepare(self, call: ChatCall) -> ChatCall:
+        return await _with_images(call)
+
     async def send(self, call: ChatCall, egress: Egress) -> Answer:
-        answer = await super().send(await _with_images(call), egress)
+        answer = await super().send(call, egress)
         return EventsOnly(answer) if call.streaming and answer.status == 200 else answer
 
 

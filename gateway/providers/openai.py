@@ -31,17 +31,17 @@ class OpenAIStream(ChunkStream):
         super().__init__(call)
         self._provider = provider
         self._finished: dict[int, bool] = {}  # by choice index
-        self._any_finished = False
+        self._finish = ""
+        self._closing: list[bytes] = []  # the chunks that finish a choice, until it is known that nothing failed
         self._usage: dict[str, Any] | None = None
         self._head: dict[str, Any] = {}
         self._held: dict[str, Any] = {}  # what came in a chunk without choices, for the next chunk to carry
         self._as_function = isinstance(call, ChatCall) and provider.answers_with_tools(call)
-        self.done = False  # the upstream said so
 
     def feed(self, event: Event) -> list[bytes]:
         data = event.data
-        if len(data) < 16 and data.strip() in _NOTHING:
-            self.done = self.done or bool(data)
+        if self.done or (len(data) < 16 and data.strip() in _NOTHING):
+            self.done = self.done or data.strip() == DONE
             return []
         chunk = loads(data)
         usage = self.take_usage(chunk)
@@ -52,7 +52,7 @@ class OpenAIStream(ChunkStream):
             self._raise(chunk, event)
         self.repair(chunk)
         choices = chunk.get("choices")
-        if choices and self._any_finished:
+        if choices and self._closing:
             choices = chunk["choices"] = [c for c in choices if not self._finished.get(c.get("index") or 0)]
         elif not choices:  # Azure begins with one that has only its filter's results, and no id
             self._held |= {key: value for key, value in chunk.items() if value and key not in _IDENTITY}
@@ -62,7 +62,29 @@ class OpenAIStream(ChunkStream):
             if self._as_function:
                 as_function(choice, choice.get("delta") or {})
             self.note(choice)
+        if any(choice.get("finish_reason") for choice in choices):
+            return self._hold_finish(chunk, choices)
         return [self._dumps(chunk)]
+
+    def _hold_finish(self, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> list[bytes]:
+        """What a chunk says goes out at once; that it is the last of a choice is told when nothing failed after it."""
+        news, closing = [], []
+        for choice in choices:
+            finish = choice.get("finish_reason")
+            says = self.says(choice)
+            if says or not finish:
+                news.append({**choice, "finish_reason": None})
+            if finish:
+                closing.append(self.without_words(choice) if says else choice)
+        told = [self._dumps({**chunk, "choices": news})] if news else []
+        self._closing.append(self._dumps({**chunk, "choices": closing}))
+        return told
+
+    def says(self, choice: dict[str, Any]) -> bool:
+        return any((choice.get("delta") or {}).values())
+
+    def without_words(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return {"index": choice.get("index") or 0, "delta": {}, "finish_reason": choice["finish_reason"]}
 
     def take_usage(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
         """The counts in a chunk, taken out of it. Counts of nothing are none: some servers begin with them."""
@@ -73,9 +95,10 @@ class OpenAIStream(ChunkStream):
         """OpenAI's own chunks need no repair; what other servers get wrong is mended in place by theirs."""
 
     def end(self) -> list[bytes]:
-        closing = self.unfinished()
+        closing = [*self._closing, *self.unfinished()]
         if not self._finished or not all(self._finished.values()):
             raise errors.upstream_cut(f"{self.call.target.provider} ended its stream without a finish_reason")
+        self.finish_reason = self._finish
         if self.call.include_usage:
             usage = self._usage or self.counted().to_openai()
             head = {"object": self.chunk_object, "model": self.call.target.model, "choices": []}
@@ -105,7 +128,7 @@ class OpenAIStream(ChunkStream):
         finish = choice.get("finish_reason")
         self._finished[choice.get("index") or 0] = bool(finish)
         if finish:
-            self.finish_reason, self._any_finished = finish, True
+            self._finish = finish
 
     def note(self, choice: dict[str, Any]) -> None:
         """What it brought, for our own count."""

@@ -21,6 +21,12 @@ class TextStream(OpenAIStream):
         for choice in chunk.get("choices") or ():
             _repair_choice(choice)
 
+    def says(self, choice: dict[str, Any]) -> bool:
+        return bool(choice.get("text"))
+
+    def without_words(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return {**choice, "text": "", "logprobs": None}
+
     def note(self, choice: dict[str, Any]) -> None:
         self.note_finish(choice)
         if choice.get("text"):

@@ -53,7 +53,6 @@ def completion(call: ChatCall, body: bytes) -> Completion:
                 "finish_reason": finish,
             }
         ],
-        "system_fingerprint": None,
         **service_tier(call, counts),
     }
     if usage is not None:

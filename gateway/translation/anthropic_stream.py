@@ -90,7 +90,6 @@ class MessageStream(ChunkStream):
             "object": "chat.completion.chunk",
             "created": self.call.created,
             "model": self.call.target.model,
-            "system_fingerprint": None,
             **more,
         }
         self._head = orjson.dumps(head)[:-1]
@@ -208,7 +207,7 @@ class MessageStream(ChunkStream):
         if self._refusal:
             self.produced.append(self._refusal)
             chunks.append(self._chunk(_REFUSAL + orjson.dumps(self._refusal) + b"}"))
-        self._done = True
+        self._done = self.done = True
         called, legacy = self._calls > 0, self._reading.legacy
         self.finish_reason = finish_reason(self._stop_reason, called=called, legacy=legacy)
         finish = b',"logprobs":null,"finish_reason":"' + self.finish_reason.encode() + b'"}]'

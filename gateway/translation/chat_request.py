@@ -84,6 +84,11 @@ def custom_names(body: Mapping[str, Any]) -> Iterator[str]:
             yield custom["name"]
 
 
+def offers_functions(body: Mapping[str, Any]) -> bool:
+    """Whether the model may call functions. Custom tools and those that a provider runs are another thing."""
+    return bool(body.get("functions")) or any(tool.get("type") == "function" for tool in body.get("tools") or ())
+
+
 def answer_limit(call: ChatCall) -> int | None:
     """How long the answer may be, never more than the model can; None when neither the caller nor its money says."""
     most = call.target.max_output_tokens

@@ -17,7 +17,7 @@ class Capabilities:
     efforts: tuple[str, ...] = ("low", "medium", "high")  # the levels that the model knows: the newest not minimal
     min_budget: int = 0  # 0 where thinking can be turned off
     max_budget: int = 24576
-    sampling: bool = True
+    sampling: str = "both"  # or none
     n: bool = True  # whether it gives several answers to one request
     logprobs: bool = True
     vision: bool = True

@@ -39,7 +39,7 @@ def generate_request(call: ChatCall) -> dict[str, Any]:
         "stopSequences": _stop_sequences(body.get("stop")),
         "seed": body["seed"] % SEEDS if isinstance(body.get("seed"), int) else None,
         "thinkingConfig": thinking_config(body, takes=takes),
-        **(_sampling(body) if takes.sampling else {}),
+        **(_sampling(body) if takes.sampling != "none" else {}),
         **(_logprobs(body) if takes.logprobs else {}),
         **answer,
     }

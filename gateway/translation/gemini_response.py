@@ -40,7 +40,6 @@ def completion(call: ChatCall, body: bytes) -> Completion:
         "created": call.created,
         "model": call.target.model,
         "choices": choices,
-        "system_fingerprint": None,
     }
     if usage is not None:
         made["usage"] = usage.to_openai()

@@ -54,7 +54,6 @@ class GenerateStream(ChunkStream):
             "object": "chat.completion.chunk",
             "created": call.created,
             "model": call.target.model,
-            "system_fingerprint": None,
         }
         self._tail: dict[str, Any] = {"usage": None} if call.include_usage else {}
 

@@ -106,8 +106,12 @@ class StreamRepairs:
     def _fragment(self, fragment: dict[str, Any], state: _Choice, choice: int) -> dict[str, Any]:
         """One call's piece. By index where the server gives one, else by id; with neither it belongs to the call
         before it, unless it brings a name."""
-        function = fragment["function"] = fragment.get("function") or {}
-        _as_text(function)
+        custom = fragment.get("custom")
+        if isinstance(custom, dict):
+            function = custom
+        else:
+            function = fragment["function"] = fragment.get("function") or {}
+            _as_text(function)
         index, given, name = fragment.get("index"), fragment.get("id") or "", function.get("name")
         key = given if index is None else index
         call = state.known.get(key)
@@ -123,14 +127,15 @@ class StreamRepairs:
             function.pop("name", None)
         state.last = call
         fragment["index"] = call.number
-        call.filled = call.filled or bool(function.get("arguments", "").strip())
+        call.filled = call.filled or function is custom or bool(function.get("arguments", "").strip())
         return fragment
 
     def _begin(self, fragment: dict[str, Any], state: _Choice, choice: int) -> _Call:
         number = len(state.calls)
         fragment["id"] = fragment.get("id") or made_id(self._call, choice, number)
-        fragment["type"] = fragment.get("type") or "function"
-        fragment["function"].setdefault("arguments", "")
+        fragment["type"] = fragment.get("type") or ("function" if "function" in fragment else "custom")
+        if "function" in fragment:
+            fragment["function"].setdefault("arguments", "")
         state.calls.append(_Call(number, fragment["id"]))
         return state.calls[-1]
 
@@ -149,6 +154,9 @@ def mend_answer(payload: dict[str, Any], call: ChatCall, endings: Endings) -> No
         for number, made in enumerate(message.get("tool_calls") or ()):
             made.pop("index", None)
             made["id"] = made.get("id") or made_id(call, index, number)
+            if isinstance(made.get("custom"), dict):  # free text, which needs no mending
+                made["type"] = "custom"
+                continue
             made["type"] = made.get("type") or "function"
             _as_text(made["function"])
             made["function"]["arguments"] = made["function"].get("arguments", "").strip() or "{}"

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from gateway.capability_words import WITHOUT_REASONING
 from gateway.providers.base import ChatCall
+from gateway.translation.chat_request import offers_functions
 from gateway.translation.gemini_signatures import MARK, strip_signature
 from gateway.translation.openai_functions import with_tools
 
@@ -59,6 +61,8 @@ def adapted(call: ChatCall, refusals: Refusals) -> dict[str, Any]:
         body[refusals.limit] = call.output_limit
     for ours, theirs in refusals.rename.items():
         _rename(body, ours, theirs)
+    if call.target.capabilities.get("tools") == WITHOUT_REASONING and offers_functions(body):
+        body["reasoning_effort"] = body.get("reasoning_effort") or "none"
     refused = refusals.drop
     if body.get("reasoning_effort") != "none":
         refused += refusals.drop_unless_effort_none

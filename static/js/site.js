@@ -9,7 +9,7 @@ function chooseTab(tabs, panels, chosen) {
   });
 }
 
-function moveBetweenTabs(event, tabs, panels) {
+function moveBetweenTabs(event, tabs) {
   const current = tabs.indexOf(document.activeElement);
   const last = tabs.length - 1;
   const targets = {
@@ -21,8 +21,24 @@ function moveBetweenTabs(event, tabs, panels) {
   const target = targets[event.key];
   if (current < 0 || target === undefined) return;
   event.preventDefault();
-  chooseTab(tabs, panels, target);
+  tabs[target].click();
   tabs[target].focus();
+}
+
+// What changes above the reader must not move the page under the pointer.
+function keepInPlace(element, change) {
+  const before = element.getBoundingClientRect().top;
+  change();
+  window.scrollBy({ top: element.getBoundingClientRect().top - before, behavior: "instant" });
+}
+
+// A language that is chosen once is chosen everywhere.
+function chooseEverywhere(container, label) {
+  document.querySelectorAll(`[data-tabs="${container.dataset.tabs}"]`).forEach((other) => {
+    const tabs = [...other.querySelectorAll(":scope > [role=tablist] > button")];
+    const chosen = tabs.findIndex((tab) => tab.textContent === label);
+    if (chosen >= 0) chooseTab(tabs, [...other.querySelectorAll(":scope > section")], chosen);
+  });
 }
 
 function makeTabs(container) {
@@ -35,16 +51,16 @@ function makeTabs(container) {
     const tab = document.createElement("button");
     tab.type = "button";
     tab.id = `${panel.id}-tab`;
-    tab.textContent = panel.querySelector("h3").textContent;
+    tab.textContent = panel.querySelector("h3, h4, h5").textContent;
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", panel.id);
-    tab.addEventListener("click", () => chooseTab(tabs, panels, index));
+    tab.addEventListener("click", () => keepInPlace(tab, () => chooseEverywhere(container, tab.textContent)));
     panel.setAttribute("role", "tabpanel");
     panel.setAttribute("aria-labelledby", tab.id);
     return tab;
   });
   list.append(...tabs);
-  list.addEventListener("keydown", (event) => moveBetweenTabs(event, tabs, panels));
+  list.addEventListener("keydown", (event) => moveBetweenTabs(event, tabs));
   container.prepend(list);
   container.classList.add("ready");
   chooseTab(tabs, panels, 0);

@@ -147,10 +147,13 @@ def test_text_that_postgres_cannot_keep_is_kept_without_what_it_cannot(api_key: 
     async def work(ledger: Ledger) -> None:
         entry = _entry(ledger, api_key)
         setattr(entry, field, "a\0b")
+        entry.attempts = [{"provider": "p", "error_code": "a\0b"}]
         await ledger.settle(entry)
 
     _run(work)
-    assert getattr(UsageEvent.objects.get(), field) == "ab"
+    row = UsageEvent.objects.get()
+    assert getattr(row, field) == "ab"
+    assert row.attempts[0]["error_code"] == "ab"
 
 
 def test_counts_that_cannot_be_true_are_kept_within_what_a_column_holds(api_key: ApiKey) -> None:

@@ -214,7 +214,8 @@ def test_the_public_keys_are_told_to_everybody_and_the_seeds_to_nobody(client: C
     assert [key["kid"] for key in response.json()["keys"]] == ["9", "1"]
     assert {(key["kty"], key["crv"], len(key)) for key in response.json()["keys"]} == {("OKP", "Ed25519", 6)}
     assert base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("=") not in response.content.decode()
-    assert client.post("/.well-known/2389-keys.json").status_code == 405
+    response = Client(enforce_csrf_checks=True).post("/.well-known/2389-keys.json")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_a_former_key_still_checks_its_statements(march: File, settings: Settings) -> None:

@@ -6,7 +6,6 @@ organisation, and nobody cleans up.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,16 +16,16 @@ import httpx
 import openai
 import pytest
 import redis
-from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import ApiKey, Organization
 from billing.models import UsageEvent
 from tests import live
-from tests.end_to_end import priced, registry
+from tests.end_to_end import node, priced, registry, replayed
 from tests.factories import make_credit, make_key, make_organization
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.openai import FakeOpenAI
+from tests.fakes.replay import Replay
 
 WORKERS = 4
 MEGABYTE = 1024 * 1024
@@ -66,10 +65,11 @@ class Caller:
     def chat(self, model: str = "sandbox/echo", said: str = "hello", **fields: Any) -> httpx.Response:
         return self.http.post("/chat/completions", json=chat_body(model, said, **fields))
 
-    def rows(self, count: int = 1) -> list[UsageEvent]:
+    def rows(self, count: int = 1, *, seconds: float = 5.0) -> list[UsageEvent]:
         """The organisation's usage rows in the order of their requests, once there are `count`."""
         events = UsageEvent.objects.of(self.organization).order_by("request_id")
-        live.wait_for(lambda: events.count() >= count, what=f"a usage row for each of {count} requests")
+        what = f"a usage row for each of {count} requests"
+        live.wait_for(lambda: events.count() >= count, seconds=seconds, what=what)
         found = list(events)
         assert len(found) == count
         return found
@@ -102,6 +102,12 @@ def anthropic_server() -> Iterator[FakeAnthropic]:
         yield fake
 
 
+@pytest.fixture(scope="session")
+def replay_server() -> Iterator[Replay]:
+    with Replay() as fake:
+        yield fake
+
+
 @pytest.fixture
 def fake_openai(openai_server: FakeOpenAI) -> FakeOpenAI:
     openai_server.forget()
@@ -114,12 +120,10 @@ def fake_anthropic(anthropic_server: FakeAnthropic) -> FakeAnthropic:
     return anthropic_server
 
 
-@pytest.fixture(scope="session")
-def empty_database(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    with live.database(f"live_{os.getpid()}") as name:
-        with django_db_blocker.unblock(), live.connected_to(name):
-            call_command("migrate", verbosity=0, interactive=False)
-        yield name
+@pytest.fixture
+def replay(replay_server: Replay) -> Replay:
+    replay_server.forget()
+    return replay_server
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +132,13 @@ def live_database(
     django_db_blocker: DjangoDbBlocker,
     openai_server: FakeOpenAI,
     anthropic_server: FakeAnthropic,
+    replay_server: Replay,
 ) -> Iterator[str]:
     with live.database(f"{empty_database}_session", template=empty_database) as name:
         with django_db_blocker.unblock(), live.connected_to(name):
             registry.seed(openai_server, anthropic_server)
             priced.seed(openai_server)
+            replayed.seed(replay_server)
         yield name
 
 
@@ -142,14 +148,19 @@ def live_settings() -> dict[str, Any]:
     return {
         "OPENAI_API_KEY": FakeOpenAI.credential,
         "ANTHROPIC_API_KEY": FakeAnthropic.credential,
+        replayed.CREDENTIAL: Replay.credential,
         "GATEWAY_POOL_SIZE": 2,
         "GATEWAY_REGISTRY_SECONDS": 0.2,
         "GATEWAY_MAX_BODY_BYTES": MEGABYTE,
-        "GATEWAY_BODY_IDLE_SECONDS": 0.5,
-        "GATEWAY_BODY_TOTAL_SECONDS": 1.5,
+        "GATEWAY_BODY_IDLE_SECONDS": 3,  # more than a busy machine lets a body of two hundred at once wait
+        "GATEWAY_BODY_TOTAL_SECONDS": 5,
         "GATEWAY_FIRST_BYTE_SECONDS": 2,
         "GATEWAY_IDLE_SECONDS": 1,
         "GATEWAY_KEEP_ALIVE_SECONDS": 0.3,
+        "GATEWAY_STREAMS_PER_KEY": UNLIMITED,  # some tests open hundreds, to see who is paid for
+        "GATEWAY_STREAMS_PER_ORGANIZATION": UNLIMITED,
+        "GATEWAY_STRANGERS_RPM": UNLIMITED,  # all tests come from one address
+        "GATEWAY_BAD_KEYS_RPM": UNLIMITED,
         "TRUSTED_PROXIES": "",
     }
 
@@ -161,6 +172,11 @@ def live_gateway(
     log = tmp_path_factory.mktemp("gateway") / "gateway.log"
     with live.serving(database=live_database, log=log, workers=WORKERS, **live_settings) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="session")
+def node_program() -> str:
+    return node.find()
 
 
 @pytest.fixture

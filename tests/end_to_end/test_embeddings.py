@@ -105,7 +105,13 @@ def test_an_input_that_is_none_is_refused_by_name(caller: Caller, given: Any, pa
 
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [({"dimensions": 0}, "dimensions"), ({"encoding_format": "int8"}, "encoding_format"), ({"stream": True}, "stream")],
+    [
+        ({"dimensions": 0}, "dimensions"),
+        ({"encoding_format": "int8"}, "encoding_format"),
+        ({"stream": True}, "stream"),
+        ({"stream": 0}, "stream"),
+        ({"dimensions": 2**63}, "dimensions"),
+    ],
 )
 def test_a_field_that_is_wrong_is_refused_by_name(caller: Caller, fields: dict[str, Any], param: str) -> None:
     refused = embed(caller, "hello", **fields)

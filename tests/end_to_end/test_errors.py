@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import keys
 from tests import live
-from tests.end_to_end.conftest import Caller, MakeCaller
+from tests.end_to_end.conftest import MEGABYTE, Caller, MakeCaller
 from tests.end_to_end.registry import BROKEN, CLAUDE, GPT, SLASHED, UNCONFIGURED, UNSET
 from tests.factories import make_key, make_model
 from tests.fakes.answers import GARBAGE, HTML, NO_ANSWER, Answer, Ending
@@ -93,10 +93,8 @@ def test_a_malformed_body_is_400(caller: Caller, body: bytes) -> None:
         ({"model": 7}, "model"),
         ({"model": ""}, "model"),
         ({"messages": None}, "messages"),
-        ({"messages": []}, "messages"),
         ({"messages": "hello"}, "messages"),
         ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
-        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"content": "x"}]}, "messages[0].role"),
         ({"stream": "yes"}, "stream"),
         ({"temperature": "hot"}, "temperature"),
@@ -108,7 +106,12 @@ def test_a_malformed_body_is_400(caller: Caller, body: bytes) -> None:
         ({"n": 0}, "n"),
         ({"stop": 5}, "stop"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
-        ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
+        ({"stream": True, "stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"metadata": {"deep": [[[]]]}}, "metadata.deep"),
+        ({"stop": [""] * 20_001}, "stop"),
     ],
 )
 def test_a_wrong_field_is_named(caller: Caller, fields: dict[str, Any], param: str) -> None:
@@ -116,6 +119,22 @@ def test_a_wrong_field_is_named(caller: Caller, fields: dict[str, Any], param: s
     error = error_of(answer, 400, "invalid_request_error")
     assert error["param"] == param
     assert f"'{param}'" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "param", "code"),
+    [
+        ([], "messages", "empty_array"),
+        ([{"role": "robot", "content": "x"}], "messages[0].role", "unsupported_value"),
+    ],
+)
+def test_a_fault_that_openai_has_a_code_for_gets_that(
+    caller: Caller, messages: list[Any], param: str, code: str
+) -> None:
+    answer = caller.http.post("/chat/completions", json={**HELLO, "messages": messages})
+    error = error_of(answer, 400, code)
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert caller.row().error_code == code
 
 
 @pytest.mark.parametrize("missing", ["model", "messages"])
@@ -143,12 +162,21 @@ def test_an_unknown_route_is_404(caller: Caller, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("GET", "/chat/completions", "POST"), ("DELETE", "/chat/completions", "POST"), ("DELETE", "/models", "GET")],
+    [
+        ("GET", "/chat/completions", "POST"),
+        ("DELETE", "/chat/completions", "POST"),
+        ("PUT", "/chat/completions", "POST"),
+        ("POST", "/models", "GET"),
+        ("PATCH", "/models/sandbox/echo", "GET"),
+    ],
 )
-def test_a_wrong_method_is_405_and_says_which_is_right(caller: Caller, method: str, path: str, allowed: str) -> None:
-    answer = caller.http.request(method, path)
-    error_of(answer, 405, "method_not_allowed")
-    assert allowed in answer.headers["allow"]
+def test_a_wrong_method_is_405_whatever_the_body_and_says_which_is_right(
+    caller: Caller, method: str, path: str, allowed: str
+) -> None:
+    for content, kind in [(b"", ""), (b"x" * (MEGABYTE + 1), "text/plain"), (b"{}", "application/json")]:
+        answer = caller.http.request(method, path, content=content, headers={"content-type": kind})
+        error_of(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

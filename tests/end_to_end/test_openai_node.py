@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import shutil
-import subprocess
 from typing import Any
 
 import pytest
@@ -14,42 +10,19 @@ from pytest_django import DjangoDbBlocker
 
 from accounts import keys
 from tests import live
+from tests.end_to_end import node
 from tests.end_to_end.conftest import UNLIMITED
 from tests.end_to_end.registry import CLAUDE, GPT, SLASHED
 from tests.factories import make_credit, make_key
 
 pytestmark = pytest.mark.sdk
 
-FOLDER = live.ROOT / "tests" / "node"
 MODELS, TOOL_MODELS = [GPT, CLAUDE, "sandbox/echo"], [GPT, CLAUDE, "sandbox/tool"]
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    """The node program, with the client installed as its lock file says."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None or npm is None:
-        pytest.skip("NOT TESTED: node and npm are not on the PATH, so the official Node client was left out.")
-    with (FOLDER / "package-lock.json").open() as lock:  # parallel workers share the folder
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _install(npm)
-    return program
-
-
-def _install(npm: str) -> None:
-    wanted, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".installed"
-    if installed.exists() and installed.read_bytes() == wanted.read_bytes():
-        return
-    command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode != 0:
-        pytest.fail(f"npm ci did not install the official Node client:\n{done.stderr[-1000:]}")
-    installed.write_bytes(wanted.read_bytes())
 
 
 @pytest.fixture(scope="module")
 def report(
-    node: str, live_gateway: live.Gateway, live_database: str, django_db_blocker: DjangoDbBlocker
+    node_program: str, live_gateway: live.Gateway, live_database: str, django_db_blocker: DjangoDbBlocker
 ) -> dict[str, Any]:
     """What the client experienced: one run, looked at by every test below."""
     with django_db_blocker.unblock(), live.connected_to(live_database):
@@ -63,18 +36,9 @@ def report(
         "limitedKey": limited,
         "wrongKey": keys.generate(),
     }
-    environment = {"PATH": os.environ["PATH"], "GATEWAY_URL": live_gateway.base_url, "GATEWAY_KEY": secret}
-    done = subprocess.run(
-        [node, "matrix.mjs", json.dumps(options)],
-        cwd=FOLDER,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+    made: dict[str, Any] = node.run(
+        node_program, "matrix.mjs", json.dumps(options), key=secret, base_url=live_gateway.base_url
     )
-    assert done.returncode == 0, done.stderr
-    made: dict[str, Any] = json.loads(done.stdout)
     return made
 
 

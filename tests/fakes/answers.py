@@ -32,14 +32,15 @@ class Answer:
     piece: int | None = None  # bytes in a piece; an event at a time when it is not said
     keep: int | None = None  # bytes of the body that are sent
     ending: Ending = Ending.WHOLE
+    endlessly: bytes = b""  # sent after the body, over and over, until the caller has had enough
     fails_after: int | None = None  # events of a stream before the vendor's error event
     raw: bytes | None = None  # bytes on the socket where HTTP was expected
 
     @classmethod
-    def recorded(cls, case: Case) -> Self:
-        """What the vendor really sent, once."""
+    def recorded(cls, case: Case, *, piece: int | None = None) -> Self:
+        """What the vendor really sent, once, in pieces of so many bytes."""
         kind = "text/event-stream; charset=utf-8" if case.stream else "application/json"
-        return cls(status=case.status, body=case.body, headers={"content-type": kind, **case.headers})
+        return cls(status=case.status, body=case.body, headers={"content-type": kind, **case.headers}, piece=piece)
 
 
 NO_ANSWER = Answer(delay=3600)

@@ -18,9 +18,11 @@ from typing import Any, Self
 
 from aiohttp import ClientConnectionResetError, web
 
+from tests.fakes.acting import Actor, Question, Turn, recite
 from tests.fakes.answers import Answer, Ending
 
 START_SECONDS = 10
+JSON = "application/json"
 ROOM = 64 * 1024 * 1024
 
 
@@ -46,52 +48,22 @@ class BrokenOffError(Exception):
     """The fake itself ended the connection."""
 
 
-class FakeVendor(ABC):
-    """Use it as a context manager. Answers each request with the next scripted answer, else with the usual one."""
+class FakeServer(ABC):
+    """Use it as a context manager. What it answers is the subclass's business; how, and how badly, is done here."""
 
-    credential: str
-
-    def __init__(self, known: Iterable[str]) -> None:
-        self.known = set(known)
+    def __init__(self) -> None:
         self.requests: list[Received] = []
-        self.usual = Answer()
         self.origin = ""
-        self._known_at_first = frozenset(self.known)
-        self._script: deque[Answer] = deque()
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
 
-    @property
     @abstractmethod
-    def base_url(self) -> str:
-        """What an operator would write into the registry."""
+    def answer_for(self, received: Received) -> Answer:
+        """What to do about a request."""
 
-    @abstractmethod
-    def refusal(self, received: Received) -> tuple[int, dict[str, Any]] | None:
-        """The vendor's status and body for a request that it does not take."""
-
-    @abstractmethod
-    def whole(self, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-        """The JSON of an answer that is not streamed."""
-
-    @abstractmethod
-    def events(self, body: Mapping[str, Any], answer: Answer) -> list[bytes]:
-        """The stream, an event in each."""
-
-    @abstractmethod
-    def error_event(self) -> bytes:
-        """How the vendor reports a failure half way."""
-
-    def script(self, *answers: Answer) -> None:
-        """The next answers, in order."""
-        self._script.extend(answers)
-
-    def forget(self) -> None:
-        """As new: no script, no memory, the models it knew at first."""
-        self._script.clear()
-        self.requests.clear()
-        self.usual = Answer()
-        self.known = set(self._known_at_first)
+    def compose(self, received: Received, answer: Answer) -> tuple[int, str, list[bytes]]:
+        """The status, the content type and the body in pieces, for an answer that brings no body of its own."""
+        return answer.status, JSON, []
 
     @property
     def last(self) -> Received:
@@ -137,9 +109,8 @@ class FakeVendor(ABC):
             body=await request.read(),
         )
         self.requests.append(received)
-        answer = self._script.popleft() if self._script else self.usual
         try:
-            return await self._answer(request, received, answer)
+            return await self._answer(request, received, self.answer_for(received))
         except (asyncio.CancelledError, ClientConnectionResetError):
             received.hung_up_at = time.monotonic()
             raise
@@ -154,35 +125,21 @@ class FakeVendor(ABC):
             _transport(request).write(answer.raw)
             _transport(request).close()
             raise BrokenOffError
-        if answer.body is not None:
-            return await self._write(request, received, answer, [answer.body])
-        refusal = self.refusal(received)
-        if refusal is not None:
-            return web.json_response(refusal[1], status=refusal[0])
-        body = received.json
-        if not body.get("stream"):
-            return await self._write(request, received, answer, [json.dumps(self.whole(body, answer)).encode()])
-        events = self.events(body, answer)
-        if answer.fails_after is not None:
-            events = [*events[: answer.fails_after], self.error_event()]
-        return await self._write(request, received, answer, events, kind="text/event-stream; charset=utf-8")
-
-    async def _write(
-        self,
-        request: web.Request,
-        received: Received,
-        answer: Answer,
-        parts: list[bytes],
-        *,
-        kind: str = "application/json",
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(status=answer.status, headers={"content-type": kind, **answer.headers})
-        if kind == "application/json":
+        if answer.body is None:
+            status, kind, parts = self.compose(received, answer)
+        else:
+            status, kind, parts = answer.status, JSON, [answer.body]
+        headers = {"content-type": kind, **answer.headers}
+        response = web.StreamResponse(status=status, headers=headers)
+        if headers["content-type"].startswith(JSON) and not answer.endlessly:  # nor does a stream know its length
             response.content_length = sum(map(len, parts))
         await response.prepare(request)
         for piece in _pieces(parts, answer):
             await response.write(piece)
             received.sent += len(piece)
+            await asyncio.sleep(answer.pause)
+        while answer.endlessly:
+            await response.write(answer.endlessly)
             await asyncio.sleep(answer.pause)
         if answer.ending is Ending.WHOLE:
             await response.write_eof()
@@ -191,6 +148,79 @@ class FakeVendor(ABC):
             await asyncio.sleep(3600)
         _break(_transport(request), reset=answer.ending is Ending.RESET)
         raise BrokenOffError
+
+
+class FakeVendor(FakeServer):
+    """Answers each request with the next scripted answer, else with the usual one. `actor` is the model behind the
+    API: the dull one, unless a test says otherwise."""
+
+    credential: str
+
+    def __init__(self, known: Iterable[str], actor: Actor = recite) -> None:
+        super().__init__()
+        self.known = set(known)
+        self.actor = actor
+        self.usual = Answer()
+        self._known_at_first = frozenset(self.known)
+        self._script: deque[Answer] = deque()
+
+    @property
+    @abstractmethod
+    def base_url(self) -> str:
+        """What an operator would write into the registry."""
+
+    @abstractmethod
+    def refusal(self, received: Received) -> tuple[int, dict[str, Any]] | None:
+        """The vendor's status and body for a request that it does not take."""
+
+    @abstractmethod
+    def question(self, body: Mapping[str, Any]) -> Question:
+        """The request, as the model is to understand it."""
+
+    @abstractmethod
+    def whole(self, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+        """The JSON of an answer that is not streamed."""
+
+    @abstractmethod
+    def events(self, body: Mapping[str, Any], answer: Answer) -> list[bytes]:
+        """The stream, an event in each."""
+
+    @abstractmethod
+    def error_event(self) -> bytes:
+        """How the vendor reports a failure half way."""
+
+    def asked(self, received: Received) -> dict[str, Any]:
+        """The body, with `stream` in it where the answer is to be one."""
+        return received.json
+
+    def turn(self, body: Mapping[str, Any], answer: Answer) -> Turn:
+        return self.actor(self.question(body), answer)
+
+    def script(self, *answers: Answer) -> None:
+        """The next answers, in order."""
+        self._script.extend(answers)
+
+    def forget(self) -> None:
+        """As new: no script, no memory, the models it knew at first."""
+        self._script.clear()
+        self.requests.clear()
+        self.usual = Answer()
+        self.known = set(self._known_at_first)
+
+    def answer_for(self, received: Received) -> Answer:
+        return self._script.popleft() if self._script else self.usual
+
+    def compose(self, received: Received, answer: Answer) -> tuple[int, str, list[bytes]]:
+        refusal = self.refusal(received)
+        if refusal is not None:
+            return refusal[0], JSON, [json.dumps(refusal[1]).encode()]
+        body = self.asked(received)
+        if not body.get("stream"):
+            return answer.status, JSON, [json.dumps(self.whole(body, answer)).encode()]
+        events = self.events(body, answer)
+        if answer.fails_after is not None:
+            events = [*events[: answer.fails_after], self.error_event()]
+        return answer.status, "text/event-stream; charset=utf-8", events
 
 
 def _pieces(parts: list[bytes], answer: Answer) -> list[bytes]:

@@ -76,11 +76,13 @@ def vendor(postgres: OwnPostgres) -> Iterator[FakeOpenAI]:
 
 @pytest.fixture
 def gateway(postgres: OwnPostgres, vendor: FakeOpenAI, tmp_path: Path) -> Iterator[live.Gateway]:
-    settings = {
+    settings: dict[str, Any] = {
         "DATABASE_URL": postgres.cluster.url(),
         "OPENAI_API_KEY": vendor.credential,
         "GATEWAY_HEARTBEAT_SECONDS": HEARTBEAT_SECONDS,
         "GATEWAY_POOL_SIZE": 4,
+        "GATEWAY_STREAMS_PER_KEY": 10_000,  # those of workers that are killed count for a minute
+        "GATEWAY_STREAMS_PER_ORGANIZATION": 10_000,
     }
     log = tmp_path / "gateway.log"
     with live.serving(database=postgres.database, log=log, workers=WORKERS, respawn=True, **settings) as running:

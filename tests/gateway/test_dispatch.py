@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from billing.entries import Entry as LedgerEntry
+from billing.entries import Rule
 from billing.ledger import Ledger
 from gateway import request_ids
 from gateway.dispatch import Dispatch, Request
@@ -17,6 +19,7 @@ from gateway.errors import ApiError, ModelGoneError
 from gateway.operations import CHAT
 from gateway.payment import Cashier
 from gateway.providers.base import Target
+from gateway.providers.sandbox import Sandbox
 from gateway.registry import Registry, Snapshot
 from tests.gateway.test_registry import CALLER, entry, snapshot
 
@@ -117,3 +120,18 @@ async def test_a_fault_of_the_callers_is_not_tried_on_the_next_route() -> None:
 async def test_a_model_that_does_not_chat_is_not_asked() -> None:
     row = await _complete(Known("echo", capabilities={"chat": False}), {"role": "user", "content": "hi"})
     assert (row.status, row.error_code, row.upstream_model) == (400, "unsupported_endpoint", "")
+
+
+async def test_who_hangs_up_while_an_image_is_fetched_for_them_pays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def for_ever(self: object, call: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Sandbox, "prepare", for_ever)
+    rows, body = Rows(), {"model": "one", "messages": [{"role": "user", "content": "hi"}]}
+    dispatch = _dispatch(Known("echo"), rows)
+    asking = asyncio.create_task(dispatch.complete(Request(CHAT, body, CALLER, LedgerEntry(request_ids.new(), 1, 1))))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait({asking})
+    (row,) = rows.settled
+    assert (row.status, row.rule, row.usage.prompt_tokens) == (499, Rule.REFUSED, 0)

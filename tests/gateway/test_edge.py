@@ -6,9 +6,14 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+import redis.asyncio
+
 from gateway.bounds import Message
 from gateway.edge import Exchange
+from gateway.limits import Limiter
 from gateway.runtime import Runtime
+from gateway.scripts import Scripts
+from gateway.strangers import Strangers
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/v1/models", "headers": [], "client": ("::1", 1)}
 
@@ -25,7 +30,9 @@ async def test_a_client_that_does_not_even_take_a_refusal_is_let_go(settings: An
             await asyncio.sleep(60)
         taken.append(message)
 
-    exchange = Exchange(cast("Runtime", SimpleNamespace(directory=None)), SCOPE, receive, send)
+    away = redis.asyncio.Redis(host="127.0.0.1", port=1)
+    strangers = Strangers(Limiter(Scripts(away), workers=1))
+    exchange = Exchange(cast("Runtime", SimpleNamespace(directory=None, strangers=strangers)), SCOPE, receive, send)
     async with asyncio.timeout(2):
         await exchange.run()
     assert [message.get("status") for message in taken] == [401]  # there is no key

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -122,6 +122,31 @@ async def test_a_server_that_falls_silent_is_a_504(settings: Any) -> None:
             await answer.read()
         await answer.aclose()
     assert caught.value.status == 504
+
+
+async def test_a_server_that_drips_is_given_up_in_the_end(settings: Any) -> None:
+    settings.GATEWAY_TOTAL_SECONDS = 0.5
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with serving(replies(head, *[b"1\r\nx\r\n"] * 100, pause=0.05)) as (egress, url):
+        answer = await egress.send(outbound(url))
+        with pytest.raises(ApiError) as caught:
+            await answer.read()
+        await answer.aclose()
+    assert (caught.value.status, caught.value.code) == (504, "upstream_timeout")
+
+
+async def test_a_server_that_accepts_no_connection_is_a_504(settings: Any) -> None:
+    settings.GATEWAY_CONNECT_SECONDS = 0.2
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as queue:
+        for _ in range(4):  # more than it keeps waiting
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        egress = Egress()
+        with pytest.raises(ApiError) as caught:
+            await egress.send(outbound(f"http://127.0.0.1:{full.getsockname()[1]}/v1/x"))
+        await egress.aclose()
+    assert (caught.value.status, caught.value.code) == (504, "upstream_timeout")
 
 
 async def test_a_connection_reset_in_the_middle_is_a_502() -> None:

@@ -18,7 +18,7 @@ from accounts.models import Organization, User
 from gateway.samples import samples
 from tests.factories import make_organization, make_user
 
-PUBLIC = ["/", "/sign-in/", "/sign-out/", "/docs/", "/docs/errors/", "/nowhere/"]
+PUBLIC = ["/", "/sign-in/", "/sign-out/", "/docs/", "/docs/api/", "/docs/errors/", "/nowhere/"]
 TOKENS = Path(settings.BASE_DIR) / "static" / "css" / "tokens.css"
 
 

@@ -21,7 +21,8 @@ from accounts.models import ApiKey, ApiKeyUse, Organization, Scope
 from billing.api import CompletionsUsage
 from config.asgi import Application
 from gateway import throttle
-from gateway.limits import OPEN_SECONDS, WINDOW_MS, log_of
+from gateway.limits import WINDOW_MS, log_of
+from gateway.scripts import OPEN_SECONDS
 from tests.factories import make_key
 
 pytestmark = pytest.mark.django_db

@@ -51,6 +51,12 @@ def test_a_table_has_a_head_and_keeps_its_bars() -> None:
     assert "<td><code>c</code></td><td>d | e</td>" in table
 
 
+@pytest.mark.parametrize(("columns", "kind"), [(2, "table"), (6, "table"), (7, "table wide")])
+def test_a_table_of_many_columns_is_a_wide_one(columns: int, kind: str) -> None:
+    table = rendered("\n".join([f"|{' a |' * columns}", f"|{'---|' * columns}", f"|{' b |' * columns}"]))
+    assert f'<div class="{kind}" ' in table
+
+
 @pytest.mark.parametrize("text", ["{}", "`{}`", "# {}", "- {}", "| {} |\n|-|\n| {} |", "```\n{}", "**{}**", "[{}](a)"])
 def test_text_is_never_markup(text: str) -> None:
     html = rendered(text.replace("{}", "<script>"))

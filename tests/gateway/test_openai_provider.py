@@ -81,6 +81,31 @@ def test_what_a_model_refuses_is_renamed_or_left_out_as_its_options_say() -> Non
     assert sent["top_p"] == 0.5
 
 
+ADD = {"type": "function", "function": {"name": "add"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "effort"),
+    [
+        ({"tools": [ADD]}, "none"),
+        ({"functions": [{"name": "add"}]}, "none"),
+        ({"tools": [ADD], "reasoning_effort": None}, "none"),
+        ({"tools": [ADD], "reasoning_effort": "low"}, "low"),  # refused before it comes here, or by OpenAI
+        ({"tools": [{"type": "custom", "custom": {"name": "grep"}}]}, None),
+        ({}, None),
+    ],
+)
+def test_a_model_that_calls_functions_only_without_reasoning_is_told_not_to_reason(
+    fields: dict[str, Any], effort: str | None
+) -> None:
+    body = {**ASK, "temperature": 0.5, **fields}
+    options = {"drop_unless_effort_none": ["temperature"]}
+    target: dict[str, Any] = {"capabilities": {"tools": "without_reasoning"}, "options": options}
+    sent = json.loads(OpenAI().request(streams.call(body, **target)).body)
+    assert sent.get("reasoning_effort") == effort
+    assert ("temperature" in sent) == (effort == "none")
+
+
 def test_a_conversation_that_gemini_began_goes_on_without_its_signatures() -> None:
     call = {"id": "call_1__thought__QUJD", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     messages = [

@@ -13,6 +13,7 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import TieredPrices
 
 from gateway import lifecycle
+from gateway.capability_words import WORDS
 from gateway.lifecycle import Lifecycle
 from gateway.providers import providers
 from gateway.providers.openai import OpenAI
@@ -43,9 +44,10 @@ REFERENCE = [
     ("claude-3-haiku-20240307", "anthropic", "Claude 3 Haiku"),
 ]
 CLAUDE = {
-    "sampling", "thinking", "efforts", "forced_tool_choice", "mid_conversation_system", "prefill", "json_schema",
-    "vision", "tools", "pdf",
+    "sampling", "thinking", "efforts", "forced_tool_choice", "mid_conversation_system", "prefill",
+    "json_schema", "vision", "image_urls", "tools", "pdf", "reasoning",
 }  # fmt: skip
+EFFORTS = {"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 RATES = {
     "input": "input_mtok",
     "cached_input": "cache_read_mtok",
@@ -128,7 +130,15 @@ def test_each_claude_says_all_that_its_translation_asks(model: ModelEntry) -> No
     assert set(model.capabilities) == CLAUDE
     assert model.capabilities["sampling"] in {"both", "one", "none"}
     assert model.capabilities["thinking"] in {"adaptive", "manual", "none"}
-    assert set(model.capabilities["efforts"]) <= {"low", "medium", "high", "xhigh", "max"}
+
+
+@pytest.mark.parametrize("model", [m for m in FILE.models if not m.capabilities.get("embeddings")], ids=lambda m: m.id)
+def test_each_model_says_what_it_reads_and_whether_it_calls_tools_and_reasons(model: ModelEntry) -> None:
+    assert {"vision", "tools", "json_schema", "reasoning"} <= set(model.capabilities)
+    assert set(model.capabilities) <= set(WORDS)
+    assert set(model.capabilities.get("efforts", [])) <= EFFORTS
+    if "thinking" in model.capabilities:
+        assert model.capabilities["reasoning"] == (model.capabilities["thinking"] != "none")
 
 
 def claude(sampling: str, thinking: str, *, forced: bool, middle: bool, prefill: bool, longest: int) -> dict[str, Any]:
@@ -166,11 +176,15 @@ def test_each_claude_is_asked_what_its_generation_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize("model", [m for m in FILE.models if m.owned_by == "openai"], ids=lambda m: m.id)
-def test_reasoning_models_alone_have_parameters_taken_away(model: ModelEntry) -> None:
-    options = model.routes[0].options if model.routes else {}
-    assert bool(options.get("rename_max_tokens")) == bool(model.capabilities.get("reasoning"))
-    assert bool(options) == bool(model.capabilities.get("reasoning"))
-    assert ("drop_unless_effort_none" in options) == model.id.startswith(("gpt-5.", "gpt-6"))
+def test_a_route_to_openai_takes_away_what_the_model_is_said_to_lack(model: ModelEntry) -> None:
+    can, options = model.capabilities, model.routes[0].options if model.routes else {}
+    always, unless_none = set(options.get("drop", ())), set(options.get("drop_unless_effort_none", ()))
+    assert bool(options.get("rename_max_tokens")) == bool(can.get("reasoning"))
+    assert ({"temperature", "top_p"} <= always) == (can.get("sampling") == "none")
+    assert ({"temperature", "top_p"} <= unless_none) == (can.get("sampling") == "without_reasoning")
+    assert ({"logprobs", "top_logprobs"} <= always) == (can.get("logprobs") is False)
+    assert ({"logprobs", "top_logprobs"} <= unless_none) == (can.get("logprobs") == "without_reasoning")
+    assert ("none" in can.get("efforts", ())) == bool(unless_none) == (can.get("tools") == "without_reasoning")
 
 
 def test_every_behaviour_of_the_sandbox_is_a_model_that_is_described_and_free() -> None:

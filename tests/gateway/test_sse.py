@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from gateway import sse
 from gateway.errors import ApiError
 from gateway.sse import MAX_EVENT, MAX_LINE, Event, Parser
 
@@ -95,4 +96,11 @@ def test_an_event_of_endless_lines_is_refused() -> None:
     line = b"data: " + b"x" * (MAX_LINE // 2) + b"\n"
     with pytest.raises(ApiError) as caught:
         parse(*[line] * (2 * MAX_EVENT // MAX_LINE + 2))
+    assert caught.value.status == 502
+
+
+def test_an_event_of_endless_empty_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT", 1000)
+    with pytest.raises(ApiError) as caught:
+        parse(b"data:\n" * 1001)
     assert caught.value.status == 502

@@ -59,7 +59,6 @@ def test_the_frame_of_an_answer() -> None:
                 "finish_reason": "stop",
             }
         ],
-        "system_fingerprint": None,
         "usage": Usage(input=10, output=5).to_openai(),
     }
     assert (made.usage, made.finish_reason) == (Usage(input=10, output=5), "stop")

@@ -23,7 +23,6 @@ def test_the_frame_of_a_chunk() -> None:
         "object": "chat.completion.chunk",
         "created": 1_800_000_000,
         "model": "public-model",
-        "system_fingerprint": None,
     }
     role, said, finish = chunks(start(), *text(0, "hi"), *ended())
     frame = {"index": 0, "logprobs": None, "finish_reason": None}

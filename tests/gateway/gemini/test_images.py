@@ -53,7 +53,7 @@ def picture(url: str) -> dict[str, Any]:
 
 async def sent(body: dict[str, Any], **capabilities: Any) -> dict[str, Any]:
     wire = Wire()
-    await Gemini().send(call(body, capabilities=capabilities), wire)
+    await Gemini().send(await Gemini().prepare(call(body, capabilities=capabilities)), wire)
     made: dict[str, Any] = json.loads(wire.sent[0].body)
     return made
 
@@ -100,16 +100,12 @@ async def test_nothing_is_fetched_for_a_model_without_eyes() -> None:
     assert asked == []
 
 
-async def test_what_cannot_be_fetched_is_refused_by_its_place_and_nothing_goes_up() -> None:
+async def test_what_cannot_be_fetched_is_refused_by_its_place_before_anything_goes_up() -> None:
     async with serving({"/a": answer(media="image/gif")}) as (base, _):
         content = [{"type": "text", "text": "look"}, picture(f"{base}/a")]
-        wire = Wire()
         with pytest.raises(ApiError) as caught:
-            await Gemini().send(
-                call({"messages": [USER, {"role": "user", "content": content}]}, capabilities=BLIND), wire
-            )
+            await Gemini().prepare(call({"messages": [USER, {"role": "user", "content": content}]}, capabilities=BLIND))
     assert (caught.value.status, caught.value.param) == (400, "messages[1].content[1]")
-    assert wire.sent == []
 
 
 class OneModel:

@@ -92,7 +92,7 @@ def test_no_more_is_asked_for_than_the_model_can_write() -> None:
 
 def test_a_model_without_sampling_is_not_told_how_to_sample() -> None:
     given = {"temperature": 0.2, "top_p": 0.1, "presence_penalty": 1, "seed": 4}
-    assert config(given, sampling=False) == {"seed": 4}
+    assert config(given, sampling="none") == {"seed": 4}
 
 
 def google(**config: Any) -> dict[str, Any]:

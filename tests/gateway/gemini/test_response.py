@@ -44,7 +44,6 @@ def test_an_answer_is_a_chat_completion() -> None:
                 "finish_reason": "stop",
             }
         ],
-        "system_fingerprint": None,
         "usage": Usage(input=11, output=2, reasoning=24).to_openai(),
     }
     assert made.body["usage"]["total_tokens"] == 37

@@ -44,9 +44,9 @@ def event(**fields: Any) -> bytes:
     return b"data: " + json.dumps(fields).encode() + b"\n\n"
 
 
-def content(text: str, finish: str | None = None) -> bytes:
+def content(text: str, finish: str | None = None, **first: str) -> bytes:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 5, "model": "gpt-4o-2024-11-20"}
-    delta = {"role": "assistant", "content": text} if finish is None else {}
+    delta = {**first, "content": text} if finish is None else {}
     return event(
         **head, choices=[{"index": 0, "delta": delta, "finish_reason": finish, "content_filter_results": FILTER}]
     )
@@ -56,7 +56,7 @@ EMPTY = {"id": "", "object": "", "created": 0, "model": ""}
 BODY = b"".join(
     [
         event(**EMPTY, choices=[], prompt_filter_results=[{"prompt_index": 0, "content_filter_results": FILTER}]),
-        content("Hello "),
+        content("Hello ", role="assistant"),
         event(**EMPTY, choices=[{"index": 0, "finish_reason": None, "content_filter_offsets": {"end_offset": 6}}]),
         content("there"),
         content("", "stop"),

@@ -1,0 +1,93 @@
+"""Questions to Valkey, each answered by a script there, so that no two workers can get the same answer.
+
+Concurrent questions share one round trip, whatever they are about. A Valkey that fails is left alone for a second:
+until then callers are told at once that it is away, and decide for themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import NoScriptError, RedisError
+
+from billing.batching import Batcher
+
+TIMEOUT_SECONDS = 1.0
+OPEN_SECONDS = 1.0  # how long Valkey is left alone after it failed
+
+log = logging.getLogger(__name__)
+
+
+class AwayError(Exception):
+    """Valkey does not answer: each worker is on its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    script: str
+    keys: Sequence[str]
+    arguments: Sequence[str | int]
+    asked_at: float
+
+
+class Scripts:
+    """One for an event loop."""
+
+    def __init__(self, valkey: redis.asyncio.Redis) -> None:
+        self._valkey = valkey
+        self._batcher: Batcher[_Question, Any] = Batcher(self._ask)
+        self._loaded: dict[str, str] = {}
+        self._away = False
+        self._closed_until = 0.0
+        self._failed_at = 0.0
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        """What the script returns. Raises `AwayError`."""
+        now = time.monotonic()
+        if now < self._closed_until:
+            raise AwayError
+        if self._away:  # this question finds out whether Valkey is back; the others do not wait for it
+            self._closed_until = now + TIMEOUT_SECONDS + OPEN_SECONDS
+        try:
+            answer = await self._batcher.submit(_Question(script, keys, arguments, now))
+        except (RedisError, OSError, TimeoutError) as error:
+            if not self._away:
+                log.warning("Valkey does not answer; limits are kept by each worker: %s", type(error).__name__)
+            self._away = True
+            raise AwayError from error
+        if self._away:
+            log.warning("Valkey answers again; limits are exact")
+            self._away, self._closed_until = False, 0.0
+        return answer
+
+    async def _ask(self, questions: list[_Question]) -> Sequence[Any]:
+        if questions[0].asked_at < self._failed_at:
+            raise TimeoutError("Valkey failed while these were waiting")  # they need not wait for the same again
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                try:
+                    return await self._run(questions)
+                except NoScriptError:
+                    self._loaded.clear()
+                    return await self._run(questions)
+        except (RedisError, OSError, TimeoutError):
+            self._failed_at = time.monotonic()
+            self._closed_until = self._failed_at + OPEN_SECONDS
+            raise
+
+    async def _run(self, questions: list[_Question]) -> Sequence[Any]:
+        for question in questions:
+            if question.script not in self._loaded:
+                self._loaded[question.script] = await self._valkey.script_load(question.script)
+        pipeline = self._valkey.pipeline(transaction=False)
+        for question in questions:
+            sha = self._loaded[question.script]
+            pipeline.evalsha(sha, len(question.keys), *question.keys, *map(str, question.arguments))
+        answers: Sequence[Any] = await pipeline.execute()
+        return answers
