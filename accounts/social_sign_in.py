@@ -44,7 +44,7 @@ def _guard(view: View) -> View:
             raise Http404 from error
         if request.method == "POST" and isinstance(answer, HttpResponseRedirect):
             target = urlsplit(answer.url)
-            if target.scheme == "https" and target.netloc != request.get_host():
+            if target.netloc and target.netloc != request.get_host():
                 return _going_on(request, answer.url, target.hostname or "")
         return answer
 

@@ -95,7 +95,7 @@ def _end(request: HttpRequest, user: User, which: str) -> HttpResponse:
         sessions.end(session for session in mine if not session.is_current())
         messages.success(request, "You are signed out everywhere else.")
         return redirect("usersessions_list")
-    session = get_object_or_404(mine, pk=which if which.isdigit() and len(which) < 19 else 0)
+    session = get_object_or_404(mine, pk=which if which.isdecimal() and len(which) < 19 else 0)
     sessions.end([session])
     if session.session_key == request.session.session_key:
         logout(request)

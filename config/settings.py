@@ -285,6 +285,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
     },
