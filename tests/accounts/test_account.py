@@ -61,6 +61,13 @@ def test_the_page_says_who_one_is_and_how_one_signs_in(inside: Client) -> None:
     assert "Connected accounts" not in page
 
 
+def test_the_page_says_what_is_asked_for_beside_the_password(inside: Client, ada: User) -> None:
+    with_app(ada)
+    page = words(inside.get("/account/"))
+    assert 'class="dot good">On<' in page
+    assert "10 codes left" in page
+
+
 def test_the_menu_with_the_name_leads_to_it(client: Client, organization: Any, alice: User) -> None:
     client.force_login(alice)
     assert 'href="/account/"' in client.get("/o/acme/billing/").content.decode()
