@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
@@ -16,8 +20,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.models import ApiKey, Membership, Organization, Project, User
-from accounts.staff import Kept, ModelAdmin, TabularInline, action, display, moment, unbroken
+from accounts import email_addresses, second_factors
+from accounts.models import ApiKey, KeptMail, Membership, Organization, Project, User
+from accounts.staff import Kept, ModelAdmin, ReadOnly, TabularInline, action, display, moment, unbroken
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
@@ -42,6 +47,8 @@ _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 admin.site.unregister(Group)
+for hidden in (EmailAddress, Authenticator, UserSession, SocialApp, SocialAccount, SocialToken):
+    admin.site.unregister(hidden)  # people see to these themselves; staff take away what is lost, and no more
 
 
 @admin.register(Group)
@@ -85,6 +92,7 @@ class UserAdmin(Kept, _UserAdmin):
     ordering = ("email",)
     readonly_fields = ("last_login", "joined_at")
     filter_horizontal = ("groups", "user_permissions")
+    actions = ("take_second_factors",)
     fieldsets = (
         (None, {"fields": ("email", "name", "password", "is_active")}),
         ("Rights in this admin", {"fields": _RIGHTS}),
@@ -111,6 +119,24 @@ class UserAdmin(Kept, _UserAdmin):
         """Nobody but a superuser changes a superuser, not even the password."""
         mighty = isinstance(request.user, User) and request.user.is_superuser
         return super().has_change_permission(request, obj) and (mighty or obj is None or not obj.is_superuser)
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
+        """Nobody needs to verify an address that staff wrote down."""
+        super().save_model(request, obj, form, change)
+        if not change or "email" in form.changed_data:
+            email_addresses.vouch_for(obj)
+
+    @action(description="Take away second factors, passkeys and recovery codes", permissions=["change"])
+    def take_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For somebody who lost them, once staff know that it is them: their password alone lets them in again."""
+        for user in queryset:
+            if not self.has_change_permission(request, user):
+                messages.error(request, f"{user}: only a superuser may do this.")
+            elif second_factors.take_away(user):
+                self.log_change(request, user, "Took away the second factors.")
+                messages.success(request, f"{user} signs in without a second factor now.")
+            else:
+                messages.info(request, f"{user} has no second factor.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Nobody but a superuser hands out rights."""
@@ -296,3 +322,16 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
             key.revoke()
             self.log_change(request, key, "Revoked.")
         messages.success(request, f"Revoked: {', '.join(map(str, found))}." if found else "Nothing to revoke.")
+
+
+@admin.register(KeptMail)
+class KeptMailAdmin(ReadOnly, ModelAdmin[KeptMail]):
+    """It holds codes that let people in, so the right to view it is as good as everybody's password."""
+
+    list_display = ("subject", "recipients", "kept")
+    search_fields = ("subject", "recipients")
+    fields = ("subject", "sender", "recipients", "sent_at", "text", "html")
+
+    @display(description="Kept", ordering="sent_at")
+    def kept(self, mail: KeptMail) -> SafeString | None:
+        return moment(mail.sent_at)
