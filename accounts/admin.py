@@ -15,14 +15,17 @@ from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts import email_addresses, second_factors
-from accounts.models import ApiKey, KeptMail, Membership, Organization, Project, User
-from accounts.staff import Kept, ModelAdmin, ReadOnly, TabularInline, action, display, moment, unbroken
+from accounts import admin_audit, audit, email_addresses, members, second_factors
+from accounts.admin_mail import KeptMailAdmin as KeptMailAdmin
+from accounts.audit import Action
+from accounts.models import ApiKey, Membership, Organization, Project, User
+from accounts.staff import Kept, ModelAdmin, TabularInline, action, display, moment, unbroken
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
@@ -42,7 +45,12 @@ else:
     class _GroupAdmin(BaseGroupAdmin, ModelAdmin): ...
 
 
-STATUS = {"active": "success", "expired": "warning", "revoked": "danger", "suspended": "danger"}
+STATUS = {"active": "success", "expired": "warning", "revoked": "danger", "suspended": "danger", "closed": "danger"}
+DONE = {
+    "suspended": Action.ORGANIZATION_SUSPENDED,
+    "no longer suspended": Action.ORGANIZATION_RESUMED,
+    "open again": Action.ORGANIZATION_REOPENED,
+}
 _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -154,16 +162,21 @@ class MembershipInline(TabularInline[Membership, Organization]):
 @admin.register(Organization)
 class OrganizationAdmin(Kept, ModelAdmin[Organization]):
     list_display = ("name", "slug", "status", "member_count", "key_count", "sandbox_enabled", "created")
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter), "sandbox_enabled", "retired_models")
+    list_filter = (
+        ("suspended_at", admin.EmptyFieldListFilter),
+        ("closed_at", admin.EmptyFieldListFilter),
+        "sandbox_enabled",
+        "retired_models",
+    )
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
-    readonly_fields = ("suspended_at", "created_at")
+    readonly_fields = ("suspended_at", "closed_at", "created_at")
     inlines = (MembershipInline,)
-    actions = ("suspend", "resume")
+    actions = ("suspend", "resume", "reopen")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
         ("Models", {"fields": ("sandbox_enabled", "retired_models")}),
-        ("State", {"fields": ("suspended_at", "created_at")}),
+        ("State", {"fields": ("suspended_at", "closed_at", "created_at")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
@@ -173,6 +186,8 @@ class OrganizationAdmin(Kept, ModelAdmin[Organization]):
 
     @display(description="Status", label=STATUS)
     def status(self, organization: Organization) -> str:
+        if organization.closed_at:
+            return "closed"
         return "suspended" if organization.suspended_at else "active"
 
     @display(description="Members", ordering="member_count")
@@ -188,20 +203,45 @@ class OrganizationAdmin(Kept, ModelAdmin[Organization]):
     def created(self, organization: Organization) -> SafeString | None:
         return moment(organization.created_at)
 
+    def save_model(
+        self, request: HttpRequest, obj: Organization, form: forms.ModelForm[Organization], change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        actions = (Action.ORGANIZATION_CREATED, Action.ORGANIZATION_CHANGED)
+        admin_audit.saved(request, obj, obj, form, actions, change=change)
+
+    def save_formset(
+        self, request: HttpRequest, form: forms.ModelForm[Organization], formset: Any, change: bool
+    ) -> None:
+        admin_audit.end_memberships(request, [gone.instance for gone in formset.deleted_forms if gone.instance.pk])
+        super().save_formset(request, form, formset, change)
+        for one in formset.forms:
+            if one.has_changed() and one not in formset.deleted_forms:
+                was_there = one.instance not in formset.new_objects
+                actions = (Action.MEMBER_ADDED, Action.MEMBER_CHANGED)
+                admin_audit.saved(request, form.instance, one.instance, one, actions, change=was_there)
+
     @action(description="Suspend: every call is refused within 5 seconds", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
-        self._mark(request, queryset.filter(suspended_at=None), at=timezone.now(), done="suspended")
+        self._mark(request, queryset.filter(suspended_at=None), {"suspended_at": timezone.now()}, "suspended")
 
     @action(description="Lift the suspension", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
-        self._mark(request, queryset.exclude(suspended_at=None), at=None, done="no longer suspended")
+        self._mark(request, queryset.exclude(suspended_at=None), {"suspended_at": None}, "no longer suspended")
 
-    def _mark(self, request: HttpRequest, queryset: QuerySet[Organization], *, at: datetime | None, done: str) -> None:
+    @action(description="Reopen: members see it again, its keys stay revoked", permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        self._mark(request, queryset.exclude(closed_at=None), {"closed_at": None}, "open again")
+
+    def _mark(
+        self, request: HttpRequest, queryset: QuerySet[Organization], columns: dict[str, datetime | None], done: str
+    ) -> None:
         found = list(queryset)
         for organization in found:
-            organization.suspended_at = at
-            organization.save(update_fields=["suspended_at"])
-            self.log_change(request, organization, done.capitalize() + ".")
+            with transaction.atomic():
+                Organization.objects.filter(pk=organization.pk).update(**columns)
+                self.log_change(request, organization, done.capitalize() + ".")
+                audit.record(audit.operator(request), organization, DONE[done])
         names = ", ".join(organization.name for organization in found)
         messages.success(request, f"{names}: {done}." if found else "Nothing to do.")
 
@@ -218,6 +258,21 @@ class MembershipAdmin(ModelAdmin[Membership]):
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
         return ("user", "organization", "joined_at") if obj else ("joined_at",)
 
+    def save_model(
+        self, request: HttpRequest, obj: Membership, form: forms.ModelForm[Membership], change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        actions = (Action.MEMBER_ADDED, Action.MEMBER_CHANGED)
+        admin_audit.saved(request, obj.organization, obj, form, actions, change=change)
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        with transaction.atomic():
+            admin_audit.end_memberships(request, [obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        with transaction.atomic():
+            admin_audit.end_memberships(request, queryset.order_by("organization", "pk"))
+
 
 class ApiKeyForm(forms.ModelForm[ApiKey]):
     class Meta:
@@ -230,6 +285,8 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         owner = cleaned.get("owner")
         if owner and organization and not Membership.objects.of(organization).filter(user=owner).exists():
             self.add_error("owner", f"{owner} is not a member of {organization}. Add the membership first.")
+        if organization and organization.closed_at:
+            self.add_error(None, f"{organization} is closed: no keys can be made in it. Reopen it first.")
         return cleaned
 
 
@@ -248,6 +305,11 @@ class ProjectAdmin(Kept, ModelAdmin[Project]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> tuple[str, ...]:
         return ("organization", "slug") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Project, form: forms.ModelForm[Project], change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        actions = (Action.PROJECT_CREATED, Action.PROJECT_CHANGED)
+        admin_audit.saved(request, obj.organization, obj, form, actions, change=change)
 
     @display(description="Keys")
     def keys(self, project: Project) -> str:
@@ -302,7 +364,9 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm[ApiKey], change: bool) -> None:
         if change:
+            obj.service_account = obj.owner is None
             super().save_model(request, obj, form, change)
+            self._note(request, obj, form, change=True)
             return
         key, secret = ApiKey.objects.issue(
             organization=obj.organization,
@@ -313,25 +377,18 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
         )
         obj.pk = key.pk
         obj.refresh_from_db()
+        self._note(request, obj, form, change=False)
         messages.warning(request, f"Copy the key now, it is not shown again: {secret}")
+
+    def _note(self, request: HttpRequest, key: ApiKey, form: forms.ModelForm[ApiKey], *, change: bool) -> None:
+        actions = (Action.KEY_CREATED, Action.KEY_CHANGED)
+        admin_audit.saved(request, key.organization, key, form, actions, change=change)
 
     @action(description="Revoke: callers are refused within 5 seconds, for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        found = list(queryset.filter(revoked_at=None))
+        found = list(queryset.filter(revoked_at=None).select_related("organization"))
         for key in found:
-            key.revoke()
-            self.log_change(request, key, "Revoked.")
+            with transaction.atomic():
+                members.revoke_key(audit.operator(request), key, reason="the operator revoked it")
+                self.log_change(request, key, "Revoked.")
         messages.success(request, f"Revoked: {', '.join(map(str, found))}." if found else "Nothing to revoke.")
-
-
-@admin.register(KeptMail)
-class KeptMailAdmin(ReadOnly, ModelAdmin[KeptMail]):
-    """It holds codes that let people in, so the right to view it is as good as everybody's password."""
-
-    list_display = ("subject", "recipients", "kept")
-    search_fields = ("subject", "recipients")
-    fields = ("subject", "sender", "recipients", "sent_at", "text", "html")
-
-    @display(description="Kept", ordering="sent_at")
-    def kept(self, mail: KeptMail) -> SafeString | None:
-        return moment(mail.sent_at)

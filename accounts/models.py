@@ -71,10 +71,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, user: User | AnonymousUser) -> OrganizationQuerySet:
-        """The organisations that `user` belongs to; staff see their customers in the admin, not here."""
+        """The open organisations that `user` belongs to; staff see their customers in the admin, not here."""
         if not isinstance(user, User):
             return self.none()
-        return self.filter(memberships__user=user)
+        return self.filter(memberships__user=user, closed_at=None)
+
+    def locked(self, pk: int) -> Organization:
+        """The organisation, whose members, projects and keys nobody else changes until the transaction ends.
+
+        Calls go on: what they write may point at the row, which does not change its number.
+        """
+        return self.select_for_update(no_key=True).get(pk=pk)
 
 
 class Organization(models.Model):
@@ -91,6 +98,12 @@ class Organization(models.Model):
     retired_models = models.CharField(max_length=10, choices=RetiredModels.choices, blank=True, default="")
     suspended_at = models.DateTimeField(
         null=True, blank=True, help_text="Set to refuse every call of this organisation."
+    )
+    closed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set when its owner closed it: no page of it opens and it has no working key."
+    )
+    default_project = models.ForeignKey(
+        "Project", models.PROTECT, null=True, blank=True, related_name="+", help_text="Of keys made for none by name."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -129,6 +142,7 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.DEVELOPER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_active_at = models.DateTimeField(null=True, editable=False, help_text="On the pages; right to five minutes.")
 
     objects = OrganizationOwned.as_manager()
 
@@ -139,12 +153,22 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.organization} ({self.role})"
 
+    @property
+    def audit_label(self) -> str:
+        return str(self.user)
+
 
 class ProjectQuerySet(OrganizationOwned):
     def default_of(self, organization: Organization) -> Project:
         """The project of keys that were made for none in particular."""
+        if organization.default_project is not None:
+            return organization.default_project
         project, _ = self.get_or_create(organization=organization, slug="default", defaults={"name": "Default"})
         return project  # type: ignore[no-any-return]
+
+    def unarchived(self) -> Self:
+        """Those that keys can be made in."""
+        return self.filter(archived_at=None)
 
 
 class Project(models.Model):
@@ -154,6 +178,7 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ProjectQuerySet.as_manager()
 
@@ -178,10 +203,15 @@ def default_scopes() -> list[str]:
     return [Scope.CHAT.value, Scope.EMBEDDINGS.value]
 
 
+class NotIssuedError(Exception):
+    """No key was made. Says why, in words for whoever wanted it."""
+
+
 class ApiKeyQuerySet(OrganizationOwned):
     def active(self) -> Self:
         return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
+    @transaction.atomic
     def issue(
         self,
         *,
@@ -193,14 +223,26 @@ class ApiKeyQuerySet(OrganizationOwned):
         project: Project | None = None,
         scopes: list[str] | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret. The secret is not kept: this is the only time anybody sees it."""
+        """A new key and its secret. The secret is not kept: this is the only time anybody sees it.
+
+        A key without an owner is a service account's: it outlives whoever made it. Raises `NotIssuedError`.
+        """
         secret = keys.generate()
         version, digest = keys.newest_digest(secret)
+        locked = Organization.objects.locked(organization.pk)
+        project = project or Project.objects.default_of(locked)
+        project.refresh_from_db(fields=["archived_at"])
+        if locked.closed_at or project.archived_at:
+            gone = f"{project} is archived" if project.archived_at else f"{locked} is closed"
+            raise NotIssuedError(f"{gone}: no keys can be made in it.")
+        if owner and not Membership.objects.of(locked).filter(user=owner).exists():
+            raise NotIssuedError(f"{owner} is not a member of {locked}: only members hold keys.")
         key = self.create(
             organization=organization,
-            project=project or Project.objects.default_of(organization),
+            project=project,
             name=name,
             owner=owner,
+            service_account=owner is None,
             scopes=default_scopes() if scopes is None else scopes,
             requests_per_minute=requests_per_minute,
             expires_at=expires_at,
@@ -218,6 +260,9 @@ class ApiKey(models.Model):
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
     project = models.ForeignKey(Project, models.PROTECT, related_name="api_keys")
     owner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="api_keys")
+    service_account = models.BooleanField(
+        default=False, help_text="Belongs to the organisation, not to a person: it goes on when people leave."
+    )
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices), default=default_scopes)
     name = models.CharField(max_length=120)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
@@ -242,6 +287,11 @@ class ApiKey(models.Model):
         indexes = [
             models.Index(fields=["organization", "-created_at"], name="api_key_list")
         ]  # an organisation's page of keys
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(service_account=False) | Q(owner=None), name="api_key_service_account_has_no_owner"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint})"
@@ -264,7 +314,7 @@ class ApiKey(models.Model):
         if self.revoked_at is None:
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
-        keys.announce_revocation(bytes(self.digest))
+        transaction.on_commit(lambda: keys.announce_revocation(bytes(self.digest)))
 
 
 class ApiKeyUse(models.Model):
@@ -297,3 +347,8 @@ class KeptMail(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+# Tables with a file of their own. They are built on what stands above.
+from accounts.models_audit import AuditEvent as AuditEvent  # noqa: E402
+from accounts.models_invitations import Invitation as Invitation  # noqa: E402

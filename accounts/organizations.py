@@ -1,11 +1,17 @@
-"""How an organisation begins."""
+"""How an organisation begins, how it changes, and how it ends."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts.models import Membership, Organization, Project, User
+from accounts import audit, members
+from accounts.audit import Action, Actor
+from accounts.models import ApiKey, Invitation, Membership, Organization, Project, User
 
 SLUG = 60
 TRIES = 100
@@ -13,7 +19,11 @@ TRIES = 100
 RESERVED = frozenset({"new", "admin", "api", "v1", "docs", "models", "status", "design"})
 
 
-def found(name: str, owner: User) -> Organization:
+class SettingsError(Exception):
+    """It was not changed. Says why, in words for whoever wanted it."""
+
+
+def found(name: str, owner: User, who: HttpRequest | Actor = audit.SYSTEM) -> Organization:
     """A new organisation of that name, with its owner and its first project. Names may be alike; slugs never are."""
     base = slugify(name)[: SLUG - 4] or "organisation"
     for number in range(1, TRIES):
@@ -21,17 +31,18 @@ def found(name: str, owner: User) -> Organization:
         if slug in RESERVED or Organization.objects.filter(slug=slug).exists():
             continue
         try:
-            return _make(name, slug, owner)
+            return _make(name, slug, owner, who)
         except IntegrityError:  # somebody was quicker
             continue
     raise RuntimeError(f"there are {TRIES} organisations called {base}")
 
 
 @transaction.atomic
-def _make(name: str, slug: str, owner: User) -> Organization:
+def _make(name: str, slug: str, owner: User, who: HttpRequest | Actor) -> Organization:
     organization = Organization.objects.create(name=name, slug=slug)
     Membership.objects.create(organization=organization, user=owner, role=Membership.Role.OWNER)
     Project.objects.default_of(organization)
+    audit.record(who, organization, Action.ORGANIZATION_CREATED, owner=str(owner))
     return organization
 
 
@@ -39,3 +50,42 @@ def home_of(user: User, remembered: str = "") -> Organization | None:
     """The organisation to show first: the one looked at last, else the first by name."""
     mine = Organization.objects.visible_to(user)
     return mine.filter(slug=remembered).first() or mine.first()
+
+
+@transaction.atomic
+def change(request: HttpRequest, organization: Organization, values: dict[str, Any]) -> bool:
+    """Set columns of it. Returns whether anything differs from what it was. Raises `SettingsError`."""
+    locked = Organization.objects.locked(organization.pk)
+    project = values.get("default_project")
+    if project and not Project.objects.of(locked).unarchived().filter(pk=project.pk).exists():
+        raise SettingsError(f"{project} was archived. Choose another project.")
+    before = {name: getattr(locked, name) for name in values}
+    differing = audit.changes(_told(before), _told(values))
+    if differing:
+        for name, value in values.items():
+            setattr(locked, name, value)
+        locked.save(update_fields=list(values))
+        audit.record(request, locked, Action.ORGANIZATION_CHANGED, locked, **differing)
+    return bool(differing)
+
+
+@transaction.atomic
+def close(request: HttpRequest, organization: Organization) -> None:
+    """No page opens, no key works and no invitation is open any more. Its rows stay, and so does its ledger."""
+    locked = Organization.objects.locked(organization.pk)
+    ended = list(ApiKey.objects.of(locked).filter(revoked_at=None))
+    locked.closed_at = timezone.now()
+    locked.save(update_fields=["closed_at"])
+    Invitation.objects.of(locked).waiting().update(revoked_at=locked.closed_at)
+    audit.record(request, locked, Action.ORGANIZATION_CLOSED, keys_revoked=[key.hint for key in ended])
+    for key in ended:
+        members.revoke_key(audit.person(request), key, reason="the organisation was closed")
+
+
+def _told(values: dict[str, Any]) -> dict[str, Any]:
+    """As the audit log has it: rows by name, choices in words."""
+    words = {"retired_models": lambda value: Organization.RetiredModels(value).label}
+    return {
+        name: words[name](value) if name in words else str(value) if isinstance(value, Project) else value
+        for name, value in values.items()
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, cast
@@ -16,11 +17,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from accounts.models import Membership, User
 
 Role = Membership.Role
+ACTIVE_GRAIN = timedelta(minutes=5)
 LAST = "organization"  # what a session remembers the organisation by that was looked at last
 
 
@@ -67,6 +70,15 @@ ALLOWED: dict[May, frozenset[Role]] = {
     May.CLOSE: _OWNERS,
 }
 
+# What each role is for, in a line.
+ABOUT: dict[Role, str] = {
+    Role.OWNER: "Everything, also making owners and closing the organisation",
+    Role.ADMIN: "Members, keys, money and settings: everything but what is the owners' alone",
+    Role.DEVELOPER: "Calls models with keys of their own, tries them, and looks into requests",
+    Role.BILLING: "Balance, budgets and top-ups; makes no keys and sees no single requests",
+    Role.VIEWER: "Looks, and changes nothing",
+}
+
 # Every page of an organisation, by the qualified name of its view: what a test goes through role by role.
 PAGES: dict[str, Page] = {}
 
@@ -90,6 +102,11 @@ View = Callable[Concatenate[MemberRequest, ...], HttpResponseBase]
 
 def may(membership: Membership, what: May) -> bool:
     return Role(membership.role) in ALLOWED[what]
+
+
+def matrix() -> list[tuple[str, list[bool]]]:
+    """The table as it is printed: each right, and whether each role has it, in the order of `Role`."""
+    return [(what.value, [role in ALLOWED[what] for role in Role]) for what in May]
 
 
 def require(membership: Membership, what: May) -> None:
@@ -121,13 +138,23 @@ def member_page(look: May, change: May | None = None) -> Callable[[View], Callab
 
 def _membership(request: HttpRequest, slug: str) -> Membership:
     """Raises `Http404` for whoever is no member, whether or not there is such an organisation."""
-    own = Membership.objects.filter(user=cast("User", request.user), organization__slug=slug)
+    own = Membership.objects.filter(
+        user=cast("User", request.user), organization__slug=slug, organization__closed_at=None
+    )
     membership: Membership | None = own.select_related("organization").first()
     if membership is None:
         raise Http404
     if request.session.get(LAST) != slug:
         request.session[LAST] = slug
+    _note_activity(membership)
     return membership
+
+
+def _note_activity(membership: Membership) -> None:
+    """A page costs no more than one write in five minutes."""
+    now = timezone.now()
+    if membership.last_active_at is None or now - membership.last_active_at > ACTIVE_GRAIN:
+        Membership.objects.filter(pk=membership.pk).update(last_active_at=now)
 
 
 def _denied(request: MemberRequest, what: May) -> HttpResponse:

@@ -43,7 +43,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def new_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if form.is_valid():
-        made = organizations.found(form.cleaned_data["name"], cast("User", request.user))
+        made = organizations.found(form.cleaned_data["name"], cast("User", request.user), request)
         return redirect("billing:organization", made.slug)
     page: dict[str, Any] = {"form": form, "first": not Organization.objects.visible_to(request.user).exists()}
     return render(request, "accounts/new_organization.html", page)

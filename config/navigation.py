@@ -13,7 +13,12 @@ from accounts.roles import May, may
 
 THEMES = (("", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
 # The rail: label, address, icon, and what the role must allow.
-ITEMS = (("Billing", "billing:organization", "credit-card", May.SEE_BILLING),)
+ITEMS = (
+    ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
+    ("Members", "accounts:members", "users", May.LOOK),
+    ("Audit log", "accounts:audit-log", "scroll-text", May.SEE_AUDIT),
+    ("Settings", "accounts:settings", "settings", May.LOOK),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "organization": membership.organization,
         "navigation": _items(request, membership),
-        "memberships": Membership.objects.filter(user_id=membership.user_id)
+        "memberships": Membership.objects.filter(user_id=membership.user_id, organization__closed_at=None)
         .select_related("organization")
         .order_by("organization__name"),
     }

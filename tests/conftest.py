@@ -23,9 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Tests that commit are cleaned up by emptying all tables, which the ledger otherwise refuses."""
+    """Tests that commit are cleaned up by emptying all tables, which the ledger and the audit log otherwise refuse."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE billing_transfer DISABLE TRIGGER transfer_is_kept")
+        cursor.execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER audit_event_is_kept")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers import serialize
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts import keys
 from accounts.models import ApiKey, Organization
@@ -129,11 +130,17 @@ def test_revoking_twice_keeps_the_first_time(key: ApiKey) -> None:
     assert ApiKey.objects.get(pk=key.pk).revoked_at == first
 
 
-def test_a_revocation_is_announced_to_the_workers(key: ApiKey, valkey: redis.Redis) -> None:
+def test_a_revocation_is_announced_to_the_workers_once_it_holds(
+    key: ApiKey, valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     with valkey.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
         pubsub.subscribe(keys.REVOCATIONS)
         pubsub.get_message(timeout=2)
-        key.revoke()
+        with django_capture_on_commit_callbacks() as announcements:
+            key.revoke()
+        assert pubsub.get_message(timeout=0.1) is None
+        for announce in announcements:
+            announce()
         message = None
         while message is None or message["data"] != bytes(key.digest).hex().encode():
             message = pubsub.get_message(timeout=2)
@@ -141,10 +148,14 @@ def test_a_revocation_is_announced_to_the_workers(key: ApiKey, valkey: redis.Red
 
 
 def test_a_key_is_revoked_also_when_valkey_is_away(
-    key: ApiKey, settings: Any, caplog: pytest.LogCaptureFixture
+    key: ApiKey,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    key.revoke()
+    with django_capture_on_commit_callbacks(execute=True):
+        key.revoke()
     assert ApiKey.objects.get(pk=key.pk).status == "revoked"
     assert "within 5 s" in caplog.text
     assert django_settings.REDIS_URL not in caplog.text

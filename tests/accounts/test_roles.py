@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from accounts import roles
+from accounts.audit import Action
 from accounts.models import Membership, Organization
 from accounts.roles import ALLOWED, PAGES, May
 from tests.factories import make_organization, make_user
@@ -33,6 +36,23 @@ def test_an_owner_may_do_everything_and_an_admin_all_but_what_is_the_owners() ->
 def test_a_viewer_changes_nothing() -> None:
     allowed = {what for what in May if Role.VIEWER in ALLOWED[what]}
     assert all(what.value.startswith("See") for what in allowed)
+
+
+def test_the_documented_table_is_the_one_that_is_asked() -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "organizations.md").read_text(encoding="utf-8")
+    head = f"| What | {' | '.join(role.label for role in Role)} |"
+    rows = [f"| {what} | {' | '.join('yes' if one else 'no' for one in row)} |" for what, row in roles.matrix()]
+    assert "\n".join([head, f"|---|{'---|' * len(Role)}", *rows]) in page
+
+
+def test_every_action_of_the_audit_log_is_documented() -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "organizations.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+\.\w+)` \| (.+) \|$", page, re.MULTILINE)
+    assert documented == [(action.value, action.label) for action in Action]
+
+
+def test_every_role_says_what_it_is_for() -> None:
+    assert set(roles.ABOUT) == set(Role)
 
 
 def test_pages_are_known_to_the_matrix() -> None:

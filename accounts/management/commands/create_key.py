@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts.models import ApiKey, Membership, Organization, Project, Scope, User
+from accounts.models import ApiKey, Membership, NotIssuedError, Organization, Project, Scope, User
 
 
 class Command(BaseCommand):
@@ -18,7 +18,11 @@ class Command(BaseCommand):
         parser.add_argument("--org", required=True, metavar="SLUG", help="the organisation that the key belongs to")
         parser.add_argument("--name", required=True, help="what the key is called in lists")
         parser.add_argument("--rpm", type=int, metavar="N", help="requests in any 60 seconds; else the default")
-        parser.add_argument("--owner", metavar="EMAIL", help="the member who answers for the key")
+        parser.add_argument(
+            "--owner",
+            metavar="EMAIL",
+            help="the member who holds the key and takes it along; else it is a service account's",
+        )
         parser.add_argument("--project", metavar="SLUG", help="the project that the key belongs to; else the default")
         parser.add_argument(
             "--scope",
@@ -35,14 +39,17 @@ class Command(BaseCommand):
         owner = _owner(options["owner"], organization) if options["owner"] else None
         draft = ApiKey(name=options["name"].strip(), requests_per_minute=options["rpm"])
         _check(draft, {"name": "--name", "requests_per_minute": "--rpm"})
-        key, secret = ApiKey.objects.issue(
-            organization=organization,
-            name=draft.name,
-            owner=owner,
-            requests_per_minute=options["rpm"],
-            project=_project(options["project"], organization) if options["project"] else None,
-            scopes=options["scope"],
-        )
+        try:
+            key, secret = ApiKey.objects.issue(
+                organization=organization,
+                name=draft.name,
+                owner=owner,
+                requests_per_minute=options["rpm"],
+                project=_project(options["project"], organization) if options["project"] else None,
+                scopes=options["scope"],
+            )
+        except NotIssuedError as error:
+            raise CommandError(str(error)) from error
         self.stderr.write(f"Issued {key} for {organization.slug}. This is the only time its secret is shown.")
         self.stdout.write(secret)
 

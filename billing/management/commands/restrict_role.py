@@ -1,4 +1,4 @@
-"""Give a database role what the application needs and nothing that could rewrite the ledger."""
+"""Give a database role what the application needs and nothing that could rewrite the ledger or an audit log."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ FINAL = {
     "billing_transfer": "UPDATE, DELETE, TRUNCATE",
     "billing_price": "UPDATE, DELETE, TRUNCATE",
     "billing_usageevent": "DELETE, TRUNCATE",
+    "accounts_auditevent": "UPDATE, DELETE, TRUNCATE",
 }
 GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
