@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
@@ -17,7 +21,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts import admin_audit, audit, members
+from accounts import admin_audit, audit, email_addresses, members, second_factors
+from accounts.admin_mail import KeptMailAdmin as KeptMailAdmin
 from accounts.audit import Action
 from accounts.models import ApiKey, Membership, Organization, Project, User
 from accounts.staff import Kept, ModelAdmin, TabularInline, action, display, moment, unbroken
@@ -50,6 +55,8 @@ _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 admin.site.unregister(Group)
+for hidden in (EmailAddress, Authenticator, UserSession, SocialApp, SocialAccount, SocialToken):
+    admin.site.unregister(hidden)  # people see to these themselves; staff take away what is lost, and no more
 
 
 @admin.register(Group)
@@ -93,6 +100,7 @@ class UserAdmin(Kept, _UserAdmin):
     ordering = ("email",)
     readonly_fields = ("last_login", "joined_at")
     filter_horizontal = ("groups", "user_permissions")
+    actions = ("take_second_factors",)
     fieldsets = (
         (None, {"fields": ("email", "name", "password", "is_active")}),
         ("Rights in this admin", {"fields": _RIGHTS}),
@@ -119,6 +127,24 @@ class UserAdmin(Kept, _UserAdmin):
         """Nobody but a superuser changes a superuser, not even the password."""
         mighty = isinstance(request.user, User) and request.user.is_superuser
         return super().has_change_permission(request, obj) and (mighty or obj is None or not obj.is_superuser)
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
+        """Nobody needs to verify an address that staff wrote down."""
+        super().save_model(request, obj, form, change)
+        if not change or "email" in form.changed_data:
+            email_addresses.vouch_for(obj)
+
+    @action(description="Take away second factors, passkeys and recovery codes", permissions=["change"])
+    def take_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For somebody who lost them, once staff know that it is them: their password alone lets them in again."""
+        for user in queryset:
+            if not self.has_change_permission(request, user):
+                messages.error(request, f"{user}: only a superuser may do this.")
+            elif second_factors.take_away(user):
+                self.log_change(request, user, "Took away the second factors.")
+                messages.success(request, f"{user} signs in without a second factor now.")
+            else:
+                messages.info(request, f"{user} has no second factor.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Nobody but a superuser hands out rights."""

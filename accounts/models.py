@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts import keys
+from accounts import email_addresses, keys
 
 
 class UserManager(BaseUserManager["User"]):
@@ -28,11 +28,14 @@ class UserManager(BaseUserManager["User"]):
         return self.at(username or "").get()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Somebody whose address nobody needs to verify: an operator made them. People who sign up verify theirs."""
         if not email:
             raise ValueError("A user needs an e-mail address.")
         user = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
-        user.save(using=self._db)
+        with transaction.atomic():
+            user.save(using=self._db)
+            email_addresses.vouch_for(user)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
@@ -325,6 +328,25 @@ class ApiKeyUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.api_key} at {self.last_used_at:%Y-%m-%d %H:%M}"
+
+
+class KeptMail(models.Model):
+    """A mail that was kept instead of sent: where there is no mail server, staff read it here."""
+
+    sent_at = models.DateTimeField(default=timezone.now, db_index=True)
+    sender = models.CharField(max_length=320)
+    recipients = models.TextField()
+    subject = models.TextField()
+    text = models.TextField()
+    html = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "kept mail"
+        verbose_name_plural = "kept mail"
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.subject
 
 
 # Tables with a file of their own. They are built on what stands above.

@@ -1,65 +1,83 @@
-"""Signing in and out."""
+"""Signing in, up and out."""
 
 from __future__ import annotations
 
-import logging
-import math
 from typing import Any
 
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.mixins import RedirectAuthenticatedUserMixin
+from allauth.account.views import LoginView, LogoutView, SignupView
 from django.conf import settings
 from django.contrib.auth import logout
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts import attempts
-from accounts.forms import SignInForm
-from accounts.models import User
+from accounts.adapter import EVERYBODY, AccountAdapter
 
-log = logging.getLogger(__name__)
+_sensitive = method_decorator(sensitive_post_parameters("password", "password1"))
 
 
 class SignIn(LoginView):
-    """Staff go on to the admin, everybody else to the front page, unless `next` names a page of this site."""
+    """Staff go on to the admin, everybody else to their organisation, unless `next` names a page of this site."""
 
-    template_name = "accounts/sign_in.html"
-    authentication_form = SignInForm
+    template_name = "account/sign_in.html"
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            seconds = attempts.count(request, request.POST.get("username", ""))
-        except attempts.AttemptsUnknownError:
-            log.error("nobody can sign in: Valkey does not answer, so attempts cannot be counted")
-            return _unavailable(request)
-        return _too_many(request, seconds) if seconds else super().post(request, *args, **kwargs)
+    @method_decorator(never_cache)
+    @_sensitive
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Shows itself to whoever is signed in too: pages for staff lead people here who may not see them."""
+        answer: HttpResponseBase = super(RedirectAuthenticatedUserMixin, self).dispatch(request, *args, **kwargs)
+        return answer
 
-    def get_default_redirect_url(self) -> str:
-        user = self.request.user
-        staff = isinstance(user, User) and user.is_staff
-        return reverse("admin:index") if staff else super().get_default_redirect_url()
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Whoever was signed in, or half of it, is so no longer: nothing of theirs is left to who comes now."""
+        if self.request.user.is_authenticated:
+            logout(self.request)
+        clear_login(self.request)
+        answer: HttpResponse = super().form_valid(form)
+        return answer
 
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ask first: a link or an image on another site must not sign anybody out."""
-    if request.method != "POST":
-        return render(request, "accounts/sign_out.html")
-    logout(request)
-    return redirect(settings.LOGOUT_REDIRECT_URL)
-
-
-def _too_many(request: HttpRequest, seconds: int) -> HttpResponse:
-    response = render(request, "429.html", {"minutes": math.ceil(seconds / 60)}, status=429)
-    response.headers["Retry-After"] = str(seconds)
-    return response
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        shown = super().get_context_data(**kwargs)
+        return {
+            **shown,
+            "open": AccountAdapter(self.request).is_open_for_signup(self.request),
+            "social": bool(settings.SOCIALACCOUNT_PROVIDERS),
+        }
 
 
-def _unavailable(request: HttpRequest) -> HttpResponse:
-    reason = "Nobody can sign in while a part of the gateway does not answer. The API is not affected."
-    response = render(request, "503.html", {"reason": reason}, status=503)
-    response.headers["Retry-After"] = "60"
-    return response
+class SignUp(SignupView):
+    """For everybody, for the invited or for nobody, as SIGN_UP_OPEN says."""
+
+    template_name = "account/sign_up.html"
+    template_name_signup_closed = "account/sign_up_closed.html"
+
+    @method_decorator(never_cache)
+    @_sensitive
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
+
+    def closed(self) -> HttpResponse:
+        shown = {"by_invitation": settings.SIGN_UP_OPEN != "nobody"}
+        answer: HttpResponse = self.response_class(
+            request=self.request, template=self.template_name_signup_closed, context=shown, status=403
+        )
+        return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        social = bool(settings.SOCIALACCOUNT_PROVIDERS) and settings.SIGN_UP_OPEN == EVERYBODY
+        return {**super().get_context_data(**kwargs), "social": social}
+
+
+@method_decorator(never_cache, name="dispatch")
+class SignOut(LogoutView):
+    """Asks first: a link or an image on another site must not sign anybody out."""
+
+    template_name = "account/sign_out.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer: HttpResponse = self.render_to_response(self.get_context_data())
+        return answer

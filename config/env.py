@@ -31,6 +31,13 @@ def text(name: str, default: str = "") -> str:
     return default if value is None else value
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Use {', '.join(choices[:-1])} or {choices[-1]}.")
+    return value
+
+
 def required(name: str, hint: str) -> str:
     value = read(name)
     if value is None:

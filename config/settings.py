@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 
-from config import env
+from config import env, sign_in
+from config.sign_in import *  # noqa: F403 - constants, each beginning with ACCOUNT_, MFA_ or SOCIALACCOUNT_
 
 django_stubs_ext.monkeypatch()
 
@@ -47,6 +48,14 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "ninja",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
     "accounts",
     "billing",
     "gateway",
@@ -62,6 +71,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.sessions.LastSeenMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -107,6 +118,7 @@ CACHES = {
 
 # -- people -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -117,8 +129,17 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "accounts:sign-in"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "accounts:dashboard"
 LOGOUT_REDIRECT_URL = "/"
+SIGN_UP_OPEN = env.choice("SIGN_UP_OPEN", "invited", ("everybody", "invited", "nobody"))
+
+SOCIALACCOUNT_PROVIDERS = sign_in.providers(
+    google=(env.text("SIGN_IN_GOOGLE_ID"), env.text("SIGN_IN_GOOGLE_SECRET")),
+    github=(env.text("SIGN_IN_GITHUB_ID"), env.text("SIGN_IN_GITHUB_SECRET")),
+    oidc=(env.text("SIGN_IN_OIDC_ID"), env.text("SIGN_IN_OIDC_SECRET")),
+    oidc_url=env.text("SIGN_IN_OIDC_URL"),
+    oidc_name=env.text("SIGN_IN_OIDC_NAME", "Single sign-on"),
+)
 
 # -- the browser's side of security -----------------------------------------------------------
 _SECURE = urlsplit(PUBLIC_URL).scheme == "https"
@@ -131,6 +152,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIN
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SESSION_COOKIE_NAME = "__Host-session" if _SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if _SECURE else "csrf"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _SECURE else "http"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -189,7 +211,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 # -- mail -------------------------------------------------------------------------------------
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", "accounts.kept_mail.Backend")
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.integer("EMAIL_PORT", 25)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
@@ -263,6 +285,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
     },

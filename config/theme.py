@@ -36,6 +36,7 @@ GROUPS = {
     "Telling": [
         ("Webhooks", "gateway", "webhook", "webhook"),
         ("Outbox", "billing", "outboxmessage", "outbox"),
+        ("Kept mail", "accounts", "keptmail", "mail"),
     ],
     "Access": [
         ("People", "accounts", "user", "person"),

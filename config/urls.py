@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("gateway.urls")),
     path("", include("gateway.pages_urls")),
     path("", include("accounts.urls")),
+    path("", include("accounts.urls_allauth")),
     path("", include("billing.urls")),
     path(".well-known/2389-keys.json", signing_keys, name="signing-keys"),
     # One way in: the sign-in page counts attempts, the admin's own does not.

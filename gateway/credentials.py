@@ -9,13 +9,14 @@ the admin asks `source`, which opens nothing.
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+from accounts import encryption
 
 FILE = "file:"  # a provider's `api_key_env` that begins so names a file instead of a variable
 
@@ -132,15 +133,8 @@ def _read(path: str) -> str | None:
         raise CredentialError(f"its file {path} cannot be read: {error.strerror}") from error
 
 
-@cache
 def _keys(configured: str) -> dict[str, Fernet]:
-    keys: dict[str, Fernet] = {}
-    for part in configured.split(","):
-        key_id, _, key = part.strip().partition(":")
-        try:
-            keys[key_id] = Fernet(key)
-        except ValueError as error:
-            raise CredentialError(
-                "CREDENTIAL_KEYS must look like 2:KEY,1:KEY with Fernet keys, newest first."
-            ) from error
-    return keys
+    try:
+        return encryption.fernets(configured)
+    except ValueError as error:
+        raise CredentialError(str(error)) from error

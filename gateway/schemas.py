@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from gateway import chat_rules
 from gateway.complaints import explained
 
 MAX_MESSAGES, MAX_TOOLS, MAX_STOPS, MAX_CHOICES = 2048, 128, 4, 8
 LARGEST = 2**63 - 1  # beyond what 64 bits hold, orjson reads a whole number as one with a fraction
+NULL = WithJsonSchema({"type": "null"})
 ROLES = Literal["developer", "system", "user", "assistant", "tool", "function"]
 EFFORTS = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "default"]
 # OpenAI takes letters, digits, - and _, up to 64 of them. Others take more, or names are translated for them.
@@ -126,7 +127,7 @@ class ChatCompletionRequest(Open):
     metadata: dict[str, str] | None = None
     prompt_cache_key: str | None = None
     safety_identifier: str | None = None
-    web_search_options: dict[str, Any] | None = None
+    web_search_options: Annotated[dict[str, Any] | None, NULL] = None  # an object is refused: it has no price here
 
 
 def check_chat(payload: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ DROP FUNCTION accounts_audit_refuse();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0002_projects")]
+    dependencies = [("accounts", "0004_kept_mail")]
 
     operations = [
         migrations.CreateModel(

@@ -82,6 +82,8 @@ def settings_of_stack(state: State, servers: Servers, environment: Environment) 
     """The environment of our own processes: the caller's, our secrets where it has none, and the servers."""
     ours = {name: text for name, text in state.secrets().items() if name.isupper()}
     ours = {name: text for name, text in ours.items() if not value(environment, name)}
+    if not value(environment, "SIGN_UP_OPEN"):
+        ours["SIGN_UP_OPEN"] = "everybody"  # whoever reaches this machine may try it; a deployment says whom it wants
     return {**environment, **ours, **servers.settings(), **_python()}
 
 

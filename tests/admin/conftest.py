@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import ApiKey, ApiKeyUse, Membership, User
+from accounts.models import ApiKey, ApiKeyUse, KeptMail, Membership, User
 from billing import wallets
 from billing.models import Block, Hold, Transfer, Wallet
 from gateway import credentials
@@ -54,6 +54,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         "accounts/membership": Membership.objects.get(user=bob),
         "accounts/project": key.project,
         "accounts/apikey": key,
+        "accounts/keptmail": KeptMail.objects.create(sender="a@example.com", recipients="b@example.com", subject="Hi"),
         "auth/group": bob.groups.create(name="support"),
         "gateway/provider": provider,
         "gateway/model": model,

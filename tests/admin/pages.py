@@ -23,7 +23,7 @@ EDITABLE = [
     "billing/budget",
 ]  # fmt: skip
 READ_ONLY = ["billing/usageevent", "billing/transfer", "billing/hold", "billing/outboxmessage"]
-READ_ONLY += ["billing/auditrun", "billing/block", "billing/statement"]
+READ_ONLY += ["billing/auditrun", "billing/block", "billing/statement", "accounts/keptmail"]
 PAGES = [*EDITABLE, *READ_ONLY, "billing/wallet"]
 NEVER_DELETED = [
     "accounts/user", "accounts/organization", "accounts/project", "accounts/apikey", "billing/price",
