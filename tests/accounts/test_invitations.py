@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 from accounts import invitations
 from accounts.models import AuditEvent, Invitation, Membership, Organization, User
@@ -91,6 +92,37 @@ def test_a_visitor_is_told_which_address_to_sign_in_with_and_comes_back(owner: C
     assert f'href="/sign-in/?next={link()}"' in page
     assert owner.post(link()).status_code == 200
     assert Membership.objects.count() == 2
+
+
+def test_whoever_has_no_account_signs_up_with_that_address_without_a_code_and_joins(
+    owner: Client, settings: Settings
+) -> None:
+    settings.SIGN_UP_OPEN = "invited"
+    invite(owner)
+    owner.logout()
+    assert f'href="/sign-up/?next={link()}"' in owner.get(link()).content.decode()
+    form = {"password1": "correct horse battery staple", "next": link()}
+    refused = owner.post("/sign-up/", {**form, "email": "other@acme.example"}).content.decode()
+    assert "Your invitation is for dana@acme.example." in refused
+    assert owner.post("/sign-up/", {**form, "email": "dana@acme.example"}).headers["location"] == link()
+    assert owner.post(link()).headers["location"] == "/o/acme/members/"
+    assert Membership.objects.filter(user__email="dana@acme.example").exists()
+
+
+def test_where_signing_up_is_closed_the_page_says_whom_to_ask(owner: Client, settings: Settings) -> None:
+    settings.SIGN_UP_OPEN = "nobody"
+    invite(owner)
+    owner.logout()
+    page = owner.get(link()).content.decode()
+    assert "ask the operator of this gateway" in page
+    assert "/sign-up/?next" not in page
+
+
+def test_whoever_is_somebody_else_signs_out_and_comes_back(owner: Client, charlie: User) -> None:
+    invite(owner)
+    owner.force_login(charlie)
+    assert f'name="next" value="{link()}"' in owner.get(link()).content.decode()
+    assert owner.post("/sign-out/", {"next": link()}).headers["location"] == link()
 
 
 def test_it_is_good_once(owner: Client, organization: Organization) -> None:
