@@ -21,18 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-docs", action="store_true", help="write the pages that tests make anew")
 
 
-def let_tables_be_emptied() -> None:
-    """Tests that commit are cleaned up by emptying all tables. Say it again after migrations were run anew."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE billing_transfer DISABLE TRIGGER transfer_is_kept")
-        cursor.execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER audit_event_is_kept")
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Tests that commit are cleaned up by emptying all tables, which the ledger and the audit log otherwise refuse."""
-    with django_db_blocker.unblock():
-        let_tables_be_emptied()
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_transfer DISABLE TRIGGER transfer_is_kept")
+        cursor.execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER audit_event_is_kept")
 
 
 @pytest.fixture(scope="session")
