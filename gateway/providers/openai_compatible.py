@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from billing.usage import Usage
@@ -75,12 +74,7 @@ class OpenAICompatible(OpenAI):
         return {**others, "completions": CompatibleCompletions(self)} if self.completes else others
 
     def usage(self, usage: Mapping[str, Any]) -> Usage:
-        counts = super().usage(self.repair_usage(dict(usage)))
-        hit = usage.get("prompt_cache_hit_tokens")  # DeepSeek
-        if isinstance(hit, int) and not counts.cache_read:
-            hit = min(hit, counts.input)
-            counts = replace(counts, input=counts.input - hit, cache_read=hit)
-        return counts
+        return super().usage(self.repair_usage(dict(usage)))
 
     def meaning(self, status: int, said: Told) -> int:
         if status == 400 and _BAD_KEY.search(said.message):  # xAI's way to refuse a credential, which is ours

@@ -40,3 +40,8 @@ class Capabilities:
     def signs_calls(self) -> bool:
         """Whether a tool call that is sent back must bear a thought signature."""
         return self.thinking == "level"
+
+    @property
+    def resolutions(self) -> bool:
+        """Whether each image can say how closely it is to be looked at: since Gemini 3."""
+        return self.thinking == "level"

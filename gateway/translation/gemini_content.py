@@ -15,6 +15,7 @@ from gateway.translation.gemini_capabilities import Capabilities
 Part = dict[str, Any]
 
 AUDIO_FORMATS = frozenset({"wav", "mp3", "aac", "aiff", "flac", "ogg"})
+RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}  # OpenAI's auto is Gemini's default
 PDF_START = "JVBERi"  # %PDF- in base64
 # Files there are read with the operator's credential, so that one caller could name what is another's.
 PRIVATE_HOST = "generativelanguage.googleapis.com"
@@ -62,8 +63,13 @@ def _image(part: Mapping[str, Any], *, at: str, takes: Capabilities) -> Part:
         raise errors.invalid(f"'{at_url}' must be a URL or a data URL.", param=at_url)
     if url[:5].lower() == "data:":
         media, data = _unpacked(url, at=at)
-        return _inline(media, data, at=at, takes=takes)
-    return _linked(url, at=at_url, takes=takes)
+        made = _inline(media, data, at=at, takes=takes)
+    else:
+        made = _linked(url, at=at_url, takes=takes)
+    detail = image.get("detail") if isinstance(image, dict) else None
+    if takes.resolutions and isinstance(detail, str) and detail in RESOLUTIONS:
+        made["mediaResolution"] = {"level": RESOLUTIONS[detail]}
+    return made
 
 
 def _linked(url: str, *, at: str, takes: Capabilities) -> Part:

@@ -151,7 +151,8 @@ class _Walk:
         media = [part for part in said if "text" not in part]
         response: dict[str, Any] = {"response": {"result": text}}
         if self._takes.thinking == "level" and all("inlineData" in part for part in media):
-            response |= {"parts": media} if media else {}
+            held = [{"inlineData": part["inlineData"]} for part in media]  # a result has no word for a resolution
+            response |= {"parts": held} if held else {}
         else:
             self._between.parts += media  # older models look at media in the user's words only
         call.answer(response)

@@ -166,7 +166,7 @@ def mend_answer(payload: dict[str, Any], call: ChatCall, endings: Endings) -> No
 
 def mend_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     """Counts that add up: xAI has reasoning beside the completion, others leave the total out or count more of a part
-    than of the whole."""
+    than of the whole. And what DeepSeek read from its cache, where client libraries look for it."""
     prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
     details = usage.get("completion_tokens_details") or {}
     reasoning = details.get("reasoning_tokens") or 0
@@ -176,6 +176,9 @@ def mend_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     mended = {**usage, "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     if reasoning > completion:
         mended["completion_tokens_details"] = {**details, "reasoning_tokens": completion}
+    hit, of_prompt = usage.get("prompt_cache_hit_tokens"), usage.get("prompt_tokens_details") or {}
+    if isinstance(hit, int) and not of_prompt.get("cached_tokens"):
+        mended["prompt_tokens_details"] = {**of_prompt, "cached_tokens": min(hit, prompt)}
     return mended
 
 

@@ -83,7 +83,7 @@ def test_the_letter_is_plain_and_exact(organization: Organization, settings: Set
         "It covers everything that the organisation spends.",
         "At 100 % requests that it covers are refused",
         "It resets on 1 December 2026 at 00:00 UTC.",
-        "https://llm.example.com/billing/acme/",
+        "https://llm.example.com/o/acme/billing/",
     ):
         assert words in letter.body
 

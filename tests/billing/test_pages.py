@@ -161,7 +161,7 @@ def test_many_budgets_cost_no_more_queries(
 ) -> None:
     for _ in range(10):
         make_period(make_budget(organization, scope="api_key", target_id=key.pk), spent=1)
-    text(member)  # the first page in five minutes notes that its reader was there
+    text(member)  # the first page in five minutes notes besides when they were last seen
     with django_assert_max_num_queries(15):
         text(member)
 

@@ -35,10 +35,11 @@ UNREACHABLE = re.compile(
 )
 
 
-def python_of(name: str) -> Path:
-    """The Python that has what `requirements/NAME.txt` asks for. Skips the test, loudly, when no index is there."""
+def python_of(name: str, *, requirements: Path = REQUIREMENTS) -> Path:
+    """The Python that has what NAME.txt in the folder `requirements` asks for. Skips the test, loudly, when no index
+    is there."""
     folder = KEPT / name
-    wanted = [REQUIREMENTS / f"{name}.txt", REQUIREMENTS / f"{name}.constraints.txt"]
+    wanted = [requirements / f"{name}.txt", requirements / f"{name}.constraints.txt"]
     with _locked(name):
         if _stamp(wanted) != _read(folder / ".installed"):
             _build(folder, requirements=wanted[0], constraints=wanted[1])

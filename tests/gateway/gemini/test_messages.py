@@ -148,7 +148,7 @@ def test_a_conversation_that_does_not_hold_together_is_refused_by_place(messages
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
-        ({"type": "image_url", "image_url": {"url": PNG, "detail": "high"}},
+        ({"type": "image_url", "image_url": {"url": PNG}},
          {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}),
         ({"type": "image_url", "image_url": "data:IMAGE/JPG;charset=x;base64,/9j/\n4A=="},
          {"inlineData": {"mimeType": "image/jpeg", "data": "/9j/4A=="}}),
@@ -212,7 +212,7 @@ def test_audio_goes_up_to_models_that_listen() -> None:
 
 
 def test_a_picture_in_a_result_is_part_of_it_or_follows_it() -> None:
-    picture = [{"type": "text", "text": "seen"}, {"type": "image_url", "image_url": {"url": PNG}}]
+    picture = [{"type": "text", "text": "seen"}, {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}}]
     inline = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}
     newer = contents(USER, tool_calls(("a", "look", "{}")), result("a", picture))
     assert newer[2]["parts"][0]["functionResponse"]["parts"] == [inline]
@@ -220,3 +220,22 @@ def test_a_picture_in_a_result_is_part_of_it_or_follows_it() -> None:
     older = contents(USER, tool_calls(("a", "look", "{}")), result("a", picture), **OLDER)
     assert older[2]["parts"][0]["functionResponse"]["response"] == {"result": "seen"}
     assert older[3] == {"role": "user", "parts": [inline]}
+
+
+@pytest.mark.parametrize("url", [PNG, "https://pictures.example/cat.png"])
+@pytest.mark.parametrize(
+    ("detail", "level"),
+    [
+        ("low", "MEDIA_RESOLUTION_LOW"),
+        ("high", "MEDIA_RESOLUTION_HIGH"),
+        ("auto", None),
+        ("original", None),
+        ([], None),
+    ],
+)
+def test_the_detail_of_a_picture_is_its_resolution_where_the_model_knows_one(
+    url: str, detail: Any, level: str | None
+) -> None:
+    picture = [{"type": "image_url", "image_url": {"url": url, "detail": detail}}]
+    assert parts(picture)[0].get("mediaResolution") == (level and {"level": level})
+    assert "mediaResolution" not in parts(picture, **OLDER)[0]

@@ -211,3 +211,16 @@ def test_the_counts_that_are_shown_add_up(counts: dict[str, Any], shown: tuple[i
     usage = answer("xai", choice, usage=counts)["usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == shown
     assert (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0) <= usage["completion_tokens"]
+
+
+def test_what_deepseek_read_from_its_cache_stands_where_client_libraries_look() -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+    counts = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12, "prompt_cache_hit_tokens": 4}
+    usage = answer("deepseek", choice, usage=counts)["usage"]
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 4}
+    assert usage["prompt_cache_hit_tokens"] == 4
+    told = answer("deepseek", choice, usage={**counts, "prompt_tokens_details": {"cached_tokens": 3}})["usage"]
+    assert told["prompt_tokens_details"] == {"cached_tokens": 3}
+    assert answer("deepseek", choice, usage={**counts, "prompt_cache_hit_tokens": 40})["usage"][
+        "prompt_tokens_details"
+    ] == {"cached_tokens": 9}
