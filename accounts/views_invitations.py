@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts import invitations
+from accounts import adapter, invitations
 from accounts.members import MembershipError
 from accounts.models import Invitation, Membership, User
 
@@ -26,6 +26,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if found.status != "open" or found.organization.closed_at:
         return _page(request, found, state="closed" if found.organization.closed_at else found.status, status=410)
     if user is None:
+        adapter.invite(request, found.email)  # the link came by mail: whoever has it reads that address
         return _page(request, found, state="signed out")
     if not found.is_for(user):
         return _page(request, found, state="somebody else", status=403 if request.method == "POST" else 200)
@@ -45,7 +46,9 @@ def _accept(request: HttpRequest, found: Invitation, token: str) -> HttpResponse
 
 
 def _page(request: HttpRequest, found: Invitation | None = None, *, state: str, status: int = 200) -> HttpResponse:
-    response = render(request, "accounts/invitation.html", {"invitation": found, "state": state}, status=status)
+    may_sign_up = adapter.AccountAdapter(request).is_open_for_signup(request)
+    shown = {"invitation": found, "state": state, "may_sign_up": may_sign_up}
+    response = render(request, "accounts/invitation.html", shown, status=status)
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is a secret
     return response
 

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 from accounts import invitations
 from accounts.models import AuditEvent, Invitation, Membership, Organization, User
@@ -91,6 +92,32 @@ def test_a_visitor_is_told_which_address_to_sign_in_with_and_comes_back(owner: C
     assert f'href="/sign-in/?next={link()}"' in page
     assert owner.post(link()).status_code == 200
     assert Membership.objects.count() == 2
+
+
+def test_who_has_no_account_signs_up_with_that_address_and_needs_no_code(owner: Client, settings: Settings) -> None:
+    """Where sign-up is for the invited: the mail with the link is the proof that a code would be."""
+    settings.SIGN_UP_OPEN = "invited"
+    invite(owner)
+    visitor = Client()
+    assert visitor.get("/sign-up/").status_code == 403
+    assert f'href="/sign-up/?next={link()}"' in visitor.get(link()).content.decode()
+    fields = {"password1": "a stable is no battery", "next": link()}
+    assert (
+        b"Your invitation is for dana@acme.example."
+        in visitor.post("/sign-up/", {"email": "e@x.org", **fields}).content
+    )
+    response = visitor.post("/sign-up/", {"email": "Dana@acme.example", **fields})
+    assert response.headers["location"] == link()
+    assert visitor.post(link()).headers["location"] == "/o/acme/members/"
+    assert len(mail.outbox) == 1
+
+
+def test_an_invitation_opens_no_sign_up_that_is_for_nobody(owner: Client, settings: Settings) -> None:
+    settings.SIGN_UP_OPEN = "nobody"
+    invite(owner)
+    visitor = Client()
+    assert "/sign-up/" not in visitor.get(link()).content.decode()
+    assert visitor.get("/sign-up/").status_code == 403
 
 
 def test_it_is_good_once(owner: Client, organization: Organization) -> None:
