@@ -26,19 +26,13 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if found.status != "open" or found.organization.closed_at:
         return _page(request, found, state="closed" if found.organization.closed_at else found.status, status=410)
     if user is None:
-        return _way_in(request, found)
+        adapter.invite(request, found.email)  # the link came by mail: whoever has it reads that address
+        return _page(request, found, state="signed out")
     if not found.is_for(user):
         return _page(request, found, state="somebody else", status=403 if request.method == "POST" else 200)
     if request.method == "POST":
         return _accept(request, found, token)
     return _page(request, found, state="open")
-
-
-def _way_in(request: HttpRequest, found: Invitation) -> HttpResponse:
-    """To sign in, or to sign up: the link came to the address by mail, so nobody needs to send a code there."""
-    adapter.invite(request, found.email)
-    opens = adapter.AccountAdapter(request).is_open_for_signup(request)
-    return _page(request, found, state="signed out", opens=opens)
 
 
 def _accept(request: HttpRequest, found: Invitation, token: str) -> HttpResponse:
@@ -51,11 +45,10 @@ def _accept(request: HttpRequest, found: Invitation, token: str) -> HttpResponse
     return redirect("accounts:members", membership.organization.slug)
 
 
-def _page(
-    request: HttpRequest, found: Invitation | None = None, *, state: str, status: int = 200, opens: bool = False
-) -> HttpResponse:
-    page = {"invitation": found, "state": state, "sign_up_opens": opens}
-    response = render(request, "accounts/invitation.html", page, status=status)
+def _page(request: HttpRequest, found: Invitation | None = None, *, state: str, status: int = 200) -> HttpResponse:
+    may_sign_up = adapter.AccountAdapter(request).is_open_for_signup(request)
+    shown = {"invitation": found, "state": state, "may_sign_up": may_sign_up}
+    response = render(request, "accounts/invitation.html", shown, status=status)
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is a secret
     return response
 

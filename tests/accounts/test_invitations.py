@@ -94,28 +94,32 @@ def test_a_visitor_is_told_which_address_to_sign_in_with_and_comes_back(owner: C
     assert Membership.objects.count() == 2
 
 
-def test_whoever_has_no_account_signs_up_with_that_address_without_a_code_and_joins(
-    owner: Client, settings: Settings
-) -> None:
+def test_who_has_no_account_signs_up_with_that_address_and_needs_no_code(owner: Client, settings: Settings) -> None:
+    """Where sign-up is for the invited: the mail with the link is the proof that a code would be."""
     settings.SIGN_UP_OPEN = "invited"
     invite(owner)
-    owner.logout()
-    assert f'href="/sign-up/?next={link()}"' in owner.get(link()).content.decode()
-    form = {"password1": "correct horse battery staple", "next": link()}
-    refused = owner.post("/sign-up/", {**form, "email": "other@acme.example"}).content.decode()
-    assert "Your invitation is for dana@acme.example." in refused
-    assert owner.post("/sign-up/", {**form, "email": "dana@acme.example"}).headers["location"] == link()
-    assert owner.post(link()).headers["location"] == "/o/acme/members/"
-    assert Membership.objects.filter(user__email="dana@acme.example").exists()
+    visitor = Client()
+    assert visitor.get("/sign-up/").status_code == 403
+    assert f'href="/sign-up/?next={link()}"' in visitor.get(link()).content.decode()
+    fields = {"password1": "a stable is no battery", "next": link()}
+    assert (
+        b"Your invitation is for dana@acme.example."
+        in visitor.post("/sign-up/", {"email": "e@x.org", **fields}).content
+    )
+    response = visitor.post("/sign-up/", {"email": "Dana@acme.example", **fields})
+    assert response.headers["location"] == link()
+    assert visitor.post(link()).headers["location"] == "/o/acme/members/"
+    assert len(mail.outbox) == 1
 
 
-def test_where_signing_up_is_closed_the_page_says_whom_to_ask(owner: Client, settings: Settings) -> None:
+def test_an_invitation_opens_no_sign_up_that_is_for_nobody(owner: Client, settings: Settings) -> None:
     settings.SIGN_UP_OPEN = "nobody"
     invite(owner)
-    owner.logout()
-    page = owner.get(link()).content.decode()
+    visitor = Client()
+    page = visitor.get(link()).content.decode()
+    assert "/sign-up/" not in page
     assert "ask the operator of this gateway" in page
-    assert "/sign-up/?next" not in page
+    assert visitor.get("/sign-up/").status_code == 403
 
 
 def test_whoever_is_somebody_else_signs_out_and_comes_back(owner: Client, charlie: User) -> None:
