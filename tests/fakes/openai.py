@@ -18,6 +18,7 @@ REASONING = re.compile(r"o\d|gpt-[5-9]")
 DEFAULTS = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 PROMPT_TOKENS = 11
 CHAT = "/v1/chat/completions"
+UNRECOGNIZED = "Unrecognized request argument supplied"
 PATHS = {CHAT, "/v1/completions", "/v1/embeddings"}
 FINISH = {Finish.STOP: "stop", Finish.LENGTH: "length", Finish.CALLS: "tool_calls"}
 FIELDS = {
@@ -119,7 +120,7 @@ def _error(
 
 def _unknown(body: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
     unknown = sorted(set(body) - FIELDS)
-    return (400, _error(f"Unrecognized request argument supplied: {unknown[0]}", code=None)) if unknown else None
+    return (400, _error(f"{UNRECOGNIZED}: {unknown[0]}", code=None)) if unknown else None
 
 
 def _misplaced_part(messages: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, Any]] | None:
