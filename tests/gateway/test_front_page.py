@@ -76,7 +76,9 @@ def test_a_stranger_sees_nothing_of_other_organisations(
 
 def test_somebody_without_an_organisation_is_told_what_to_do(client: Client, db: None) -> None:
     client.force_login(make_user("new@example.com"))
-    assert "Ask an owner of yours, or the operator of this gateway, to add new@example.com." in text(client)
+    page = text(client)
+    assert '<a href="/organizations/new/">Create one</a>' in page
+    assert "ask an owner of yours to invite new@example.com." in page
 
 
 def test_many_organisations_cost_no_more_queries_than_one(
