@@ -45,7 +45,8 @@ else:
     class _GroupAdmin(BaseGroupAdmin, ModelAdmin): ...
 
 
-STATUS = {"active": "success", "expired": "warning", "revoked": "danger", "suspended": "danger", "closed": "danger"}
+STATUS = {"active": "success", "expired": "warning"}
+STATUS |= dict.fromkeys(("revoked", "stopped", "suspended", "closed"), "danger")
 DONE = {
     "suspended": Action.ORGANIZATION_SUSPENDED,
     "no longer suspended": Action.ORGANIZATION_RESUMED,
@@ -327,10 +328,13 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
     form = ApiKeyForm
     list_display = ("name", "shown", "organization", "owner", "state", "limit", "last_used", "created")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created_at")
-    list_select_related = ("organization", "owner", "use")
+    list_select_related = ("organization", "owner")
     search_fields = ("name", "organization__name", "organization__slug", "owner__email", "=hint_last4")
     autocomplete_fields = ("organization", "owner")
     actions = ("revoke",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        return ApiKey.objects.with_standing().order_by("-created_at")
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         settings = (None, {"fields": ("organization", "name", "owner", "requests_per_minute", "expires_at")})
@@ -353,10 +357,9 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
     def limit(self, key: ApiKey) -> str:
         return str(key.requests_per_minute or "default")
 
-    @display(description="Last used", ordering="use__last_used_at", empty_value="never")
+    @display(description="Last used", ordering="last_use", empty_value="never")
     def last_used(self, key: ApiKey) -> SafeString | None:
-        use = getattr(key, "use", None)
-        return moment(use.last_used_at) if use else None
+        return moment(key.last_used_at) if key.last_used_at else None
 
     @display(description="Created", ordering="created_at")
     def created(self, key: ApiKey) -> SafeString | None:
@@ -367,6 +370,7 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
             obj.service_account = obj.owner is None
             super().save_model(request, obj, form, change)
             self._note(request, obj, form, change=True)
+            obj.announce()
             return
         key, secret = ApiKey.objects.issue(
             organization=obj.organization,

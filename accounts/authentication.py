@@ -14,8 +14,9 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts import keys, last_use
-from accounts.models import ApiKey, Scope
+from accounts import key_rules, keys, last_use
+from accounts.addresses import client_address
+from accounts.models import ApiKey, ApiKeySecret, Scope
 
 if TYPE_CHECKING:  # it imports this module, which the settings name
     from rest_framework.views import APIView
@@ -39,6 +40,14 @@ class InsufficientScope(PermissionDenied):
         self.scope = scope
 
 
+class AddressNotAllowed(PermissionDenied):
+    """The key is right, but not from there."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"not from {address}")
+        self.address = address
+
+
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer sk-2389-…`. The key is `request.auth`; there is no person in `request.user`."""
 
@@ -47,28 +56,34 @@ class KeyAuthentication(BaseAuthentication):
         if not secret:
             raise NotAuthenticated
         key = _find(secret) if keys.well_formed(secret) else None
-        if key is None or key.status != "active":
+        if key is None:
             raise AuthenticationFailed
+        address = client_address(request)
+        if not key_rules.allows_address(key.address_ranges, address):
+            raise AddressNotAllowed(address)
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def _find(secret: str) -> ApiKey | None:
+def _find(text: str) -> ApiKey | None:
+    """The key of a secret, when both of them work."""
     try:
-        key = ApiKey.objects.select_related("organization").filter(digest__in=keys.digests(secret)).first()
-        if key is not None and key.status == "active":
-            _note_use(key)
+        found = ApiKeySecret.objects.working().filter(digest__in=keys.digests(text))
+        secret = found.select_related("api_key__organization").first()
+        if secret is None or secret.api_key.status != "active" or secret.api_key.organization.closed_at:
+            return None
+        _note_use(secret)
     except (DatabaseError, InterfaceError) as error:
         raise KeysUnavailable(type(error).__name__) from error
-    return key
+    return secret.api_key
 
 
-def _note_use(key: ApiKey) -> None:
+def _note_use(secret: ApiKeySecret) -> None:
     """At once, unlike the data plane, which is called far more often. Nothing is written twice in half a minute."""
     with connection.cursor() as cursor:
-        cursor.execute(last_use.UPSERT, [[key.pk], [0.0]])
+        cursor.execute(last_use.UPSERT, [[secret.pk], [0.0]])
 
 
 class InGoodStanding(BasePermission):

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg.rows import class_row
 
+from accounts import key_rules
 from accounts.pool import Pool
 
 NEGATIVE_SECONDS = 4.0
@@ -22,13 +23,20 @@ ASK_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
 CAPACITY = 10_000
 
 _QUERY = """
-SELECT k.id AS api_key_id, k.organization_id, k.project_id, k.owner_id AS member_id,
+SELECT s.id AS secret_id, k.id AS api_key_id, k.organization_id, k.project_id, k.owner_id AS member_id,
        array_to_string(k.scopes, ',') AS scopes,
-       o.slug AS organization, k.requests_per_minute, k.expires_at,
-       k.revoked_at IS NOT NULL AS revoked, o.suspended_at IS NOT NULL AS suspended,
-       o.sandbox_enabled, o.retired_models
-FROM accounts_apikey k JOIN accounts_organization o ON o.id = k.organization_id
-WHERE k.digest = ANY(%s)
+       array_to_string(k.models_allowed, E'\\n') AS models_allowed,
+       array_to_string(k.address_ranges, E'\\n') AS address_ranges,
+       o.slug AS organization, k.requests_per_minute, k.tokens_per_minute, k.parallel_streams,
+       least(k.expires_at, s.ends_at) AS expires_at,
+       k.revoked_at IS NOT NULL OR o.closed_at IS NOT NULL OR NOT (k.service_account OR EXISTS (
+         SELECT FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id
+         WHERE m.organization_id = k.organization_id AND m.user_id = k.owner_id AND u.is_active)) AS revoked,
+       o.suspended_at IS NOT NULL AS suspended, o.sandbox_enabled, o.retired_models
+FROM accounts_apikeysecret s
+JOIN accounts_apikey k ON k.id = s.api_key_id
+JOIN accounts_organization o ON o.id = k.organization_id
+WHERE s.digest = ANY(%s)
 """
 
 
@@ -40,14 +48,19 @@ class Principal:
     organization_id: int
     organization: str
     requests_per_minute: int | None
-    expires_at: datetime | None
-    revoked: bool
+    expires_at: datetime | None  # of the key, or of the secret that it was called with
+    revoked: bool  # or its holder is gone
     suspended: bool
     sandbox_enabled: bool
     retired_models: str  # "follow", "refuse", or empty for the platform's default
     project_id: int | None = None
     member_id: int | None = None  # who holds the key
     scopes: str = "chat,embeddings"
+    secret_id: int = 0
+    tokens_per_minute: int | None = None  # no limit
+    parallel_streams: int | None = None  # the platform's default
+    models_allowed: str = ""  # one rule a line; empty for every model
+    address_ranges: str = ""  # one a line; empty for everywhere
 
     @property
     def expired(self) -> bool:
@@ -56,6 +69,12 @@ class Principal:
     def may(self, scope: str) -> bool:
         """Whether the key was issued for this."""
         return scope in self.scopes.split(",")
+
+    def may_use(self, model: str) -> bool:
+        return not self.models_allowed or key_rules.allows_model(self.models_allowed.split("\n"), model)
+
+    def may_call_from(self, address: str) -> bool:
+        return not self.address_ranges or key_rules.allows_address(self.address_ranges.split("\n"), address)
 
 
 class Directory:

@@ -12,6 +12,7 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Iterable
 from functools import cache
 
 import redis
@@ -20,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 PREFIX = "sk-2389-"
 PATTERN = re.compile(r"sk-2389-[0-9A-Za-z]{46}")
-REVOCATIONS = "keyrev"  # the channel on which workers hear the digests of revoked keys
+CHANGES = "keyrev"  # the channel on which workers hear the digests of keys that were revoked or changed
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 log = logging.getLogger(__name__)
@@ -81,10 +82,16 @@ def digests(secret: str) -> list[bytes]:
     return [hmac.digest(pepper, encoded, hashlib.sha256) for _, pepper in peppers()]
 
 
-def announce_revocation(digest: bytes) -> None:
-    """Tell every worker to forget a key now. Best effort: their caches end within 5 seconds anyway."""
+def hint(first: str, last: str) -> str:
+    """What may be shown of a secret: `sk-2389-AbCd…wXyZ`."""
+    return f"{PREFIX}{first}\u2026{last}"
+
+
+def announce(digests: Iterable[bytes]) -> None:
+    """Tell every worker to ask about these again. Best effort: what they know of a key ends within 5 seconds anyway."""
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as valkey:
-            valkey.publish(REVOCATIONS, digest.hex())
+            for digest in digests:
+                valkey.publish(CHANGES, bytes(digest).hex())
     except redis.RedisError as error:
-        log.warning("Valkey did not take a revocation; workers notice it within 5 s: %s", type(error).__name__)
+        log.warning("Valkey did not take a change of keys; workers notice it within 5 s: %s", type(error).__name__)

@@ -28,8 +28,8 @@ def listed(organization: Organization) -> QuerySet[Membership]:
     shown = Coalesce(NullIf("user__name", Value("")), "user__email", output_field=CharField())
     found: QuerySet[Membership] = Membership.objects.of(organization).select_related("user")
     return found.annotate(
-        key_count=Count("user__api_keys", filter=working),
-        seen_at=Greatest(F("last_active_at"), Max("user__api_keys__use__last_used_at", filter=own)),
+        key_count=Count("user__api_keys", filter=working, distinct=True),
+        seen_at=Greatest(F("last_active_at"), Max("user__api_keys__secrets__use__last_used_at", filter=own)),
     ).order_by(Lower(shown), "pk")
 
 

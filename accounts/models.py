@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import email_addresses, keys
+from accounts.models_keys import KeyLimits
 
 
 class UserManager(BaseUserManager["User"]):
@@ -207,9 +207,24 @@ class NotIssuedError(Exception):
     """No key was made. Says why, in words for whoever wanted it."""
 
 
+def _holder_is_here() -> Exists:
+    """Of a key that is a person's: whether they are still a member, and may sign in."""
+    members = Membership.objects.filter(user__is_active=True)
+    return Exists(members.filter(organization=OuterRef("organization"), user=OuterRef("owner")))
+
+
 class ApiKeyQuerySet(OrganizationOwned):
     def active(self) -> Self:
-        return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, Q(service_account=True) | _holder_is_here(), revoked_at=None)
+
+    def with_standing(self) -> Self:
+        """What `status` and `last_used_at` would otherwise ask the database for, row by row."""
+        return self.annotate(holder_is_here=_holder_is_here(), last_use=Max("secrets__use__last_used_at"))
+
+    def locked(self, pk: int) -> ApiKey:
+        """The key, which nobody else changes, rotates or revokes until the transaction ends."""
+        return self.select_for_update(no_key=True).get(pk=pk)  # type: ignore[no-any-return]
 
     @transaction.atomic
     def issue(
@@ -218,17 +233,14 @@ class ApiKeyQuerySet(OrganizationOwned):
         organization: Organization,
         name: str,
         owner: User | None = None,
-        requests_per_minute: int | None = None,
-        expires_at: datetime | None = None,
         project: Project | None = None,
         scopes: list[str] | None = None,
+        **columns: Any,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret. The secret is not kept: this is the only time anybody sees it.
 
         A key without an owner is a service account's: it outlives whoever made it. Raises `NotIssuedError`.
         """
-        secret = keys.generate()
-        version, digest = keys.newest_digest(secret)
         locked = Organization.objects.locked(organization.pk)
         project = project or Project.objects.default_of(locked)
         project.refresh_from_db(fields=["archived_at"])
@@ -244,18 +256,13 @@ class ApiKeyQuerySet(OrganizationOwned):
             owner=owner,
             service_account=owner is None,
             scopes=default_scopes() if scopes is None else scopes,
-            requests_per_minute=requests_per_minute,
-            expires_at=expires_at,
-            digest=digest,
-            pepper_version=version,
-            hint_first4=keys.first4(secret),
-            hint_last4=secret[-4:],
+            **columns,
         )
-        return key, secret
+        return key, key.add_secret()
 
 
-class ApiKey(models.Model):
-    """What a program calls with. Only a peppered digest of the secret is stored."""
+class ApiKey(KeyLimits):
+    """What a program calls with. It has one secret, and while it is rotated two."""
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
     project = models.ForeignKey(Project, models.PROTECT, related_name="api_keys")
@@ -265,19 +272,15 @@ class ApiKey(models.Model):
     )
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices), default=default_scopes)
     name = models.CharField(max_length=120)
-    digest = models.BinaryField(max_length=32, unique=True, editable=False)
-    pepper_version = models.PositiveSmallIntegerField(editable=False)
-    hint_first4 = models.CharField(max_length=4, editable=False)
+    note = models.CharField(max_length=500, blank=True, help_text="For people: where it is used, whom to ask.")
+    hint_first4 = models.CharField(max_length=4, editable=False)  # of the newest secret
     hint_last4 = models.CharField(max_length=4, editable=False)
-    requests_per_minute = models.PositiveIntegerField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
-        help_text="Requests in any 60 seconds; empty means the platform's default.",
-    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    form = models.UUIDField(
+        null=True, unique=True, editable=False, help_text="The form that made it: sent twice, it makes one key."
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -298,36 +301,49 @@ class ApiKey(models.Model):
 
     @property
     def hint(self) -> str:
-        """What may be shown of the secret: `sk-2389-AbCd…wXyZ`."""
-        return f"{keys.PREFIX}{self.hint_first4}\u2026{self.hint_last4}"
+        """What may be shown of its newest secret: `sk-2389-AbCd…wXyZ`."""
+        return keys.hint(self.hint_first4, self.hint_last4)
 
     @property
     def status(self) -> str:
+        """`active`, or why it is refused. `stopped` means that its holder is gone."""
         if self.revoked_at:
             return "revoked"
         if self.expires_at and self.expires_at <= timezone.now():
             return "expired"
-        return "active"
+        return "active" if self.service_account or self._holder_is_here() else "stopped"
+
+    @property
+    def last_used_at(self) -> datetime | None:
+        """Right to within two minutes."""
+        if "last_use" not in self.__dict__:
+            self.last_use: datetime | None = self.secrets.aggregate(last=Max("use__last_used_at"))["last"]
+        return self.last_use
+
+    def add_secret(self) -> str:
+        """Another secret, which is not kept. Those that it has go on, until somebody ends them."""
+        secret, text = self.secrets.make(self)
+        self.hint_first4, self.hint_last4 = secret.hint_first4, secret.hint_last4
+        self.save(update_fields=["hint_first4", "hint_last4"])
+        return text
 
     def revoke(self) -> None:
         """Refused by every worker within 5 seconds, and at once by those that hear Valkey."""
         if self.revoked_at is None:
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
-        transaction.on_commit(lambda: keys.announce_revocation(bytes(self.digest)))
+        self.announce()
 
+    def announce(self) -> None:
+        """Let every worker see what was changed, once it is committed."""
+        digests = [bytes(secret.digest) for secret in self.secrets.all()]
+        transaction.on_commit(lambda: keys.announce(digests))
 
-class ApiKeyUse(models.Model):
-    """When a key last called: a narrow table of its own, so that the keys themselves stay cached."""
-
-    api_key = models.OneToOneField(ApiKey, models.CASCADE, primary_key=True, related_name="use")
-    last_used_at = models.DateTimeField()
-
-    class Meta:
-        verbose_name_plural = "API key use"
-
-    def __str__(self) -> str:
-        return f"{self.api_key} at {self.last_used_at:%Y-%m-%d %H:%M}"
+    def _holder_is_here(self) -> bool:
+        if "holder_is_here" not in self.__dict__:
+            holder = Membership.objects.filter(organization=self.organization_id, user__is_active=True)
+            self.holder_is_here = holder.filter(user=self.owner_id).exists()
+        return self.holder_is_here
 
 
 class KeptMail(models.Model):
@@ -352,3 +368,5 @@ class KeptMail(models.Model):
 # Tables with a file of their own. They are built on what stands above.
 from accounts.models_audit import AuditEvent as AuditEvent  # noqa: E402
 from accounts.models_invitations import Invitation as Invitation  # noqa: E402
+from accounts.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402
+from accounts.models_keys import SecretUse as SecretUse  # noqa: E402

@@ -24,7 +24,7 @@ def listed(organization: Organization) -> QuerySet[Project]:
     working = Q(api_keys__in=ApiKey.objects.of(organization).active())
     found: QuerySet[Project] = Project.objects.of(organization)
     return found.annotate(
-        key_count=Count("api_keys", filter=working), used_at=Max("api_keys__use__last_used_at")
+        key_count=Count("api_keys", filter=working, distinct=True), used_at=Max("api_keys__secrets__use__last_used_at")
     ).order_by(F("archived_at").asc(nulls_first=True), "name")
 
 

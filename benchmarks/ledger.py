@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
@@ -80,8 +79,6 @@ def _customers(count: int) -> tuple[list[int], list[int]]:
             organization=project.organization,
             project=project,
             name="bench",
-            digest=uuid.uuid4().bytes,
-            pepper_version=1,
             hint_first4="AAAA",
             hint_last4="AAAA",
         )

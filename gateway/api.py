@@ -17,6 +17,7 @@ from accounts.directory import Principal
 from accounts.models import Scope
 from billing.entries import Entry, Rule
 from gateway import bodies, errors, prompt_schemas, schemas
+from gateway.allowances import Allowance
 from gateway.dispatch import Request
 from gateway.idempotency import Kept, Recording, Replay, replayed
 from gateway.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
@@ -37,6 +38,7 @@ class ApiRequest(ASGIRequest):
 
     runtime: Runtime
     principal: Principal | None = None
+    allowance: Allowance
     entry: Entry
     content: bytes = b""
     lease: Lease | None = None  # of its stream, given back when it was served
@@ -119,7 +121,8 @@ async def create_embeddings(request: ApiRequest) -> HttpResponseBase:
 async def _carry_out(operation: Operation, request: ApiRequest) -> HttpResponseBase:
     _check_scope(_caller(request), operation.scope)
     body = await _checked_body(operation, request)
-    asked = Request(operation, body=body, principal=_caller(request), entry=request.entry)
+    allowance = request.allowance if request.allowance.counts_tokens else None
+    asked = Request(operation, body, _caller(request), request.entry, allowance)
     key = request.headers.get("Idempotency-Key")
     if key is None:
         request.content = b""  # it may be large, and all of it is in the body that was read

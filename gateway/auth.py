@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import psycopg
 
 from accounts import keys
@@ -16,11 +18,21 @@ MISSING = (
 WRONG = "Invalid API key. Check that it is copied whole, and that it was not revoked and has not expired."
 
 
-async def authenticate(header: str, directory: Directory, *, network: str, strangers: Strangers) -> Principal:
-    """Who is calling, from `network`. Raises `ApiError`: 401, or 429 to those who have no right key too often.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from, seen through the proxies that we trust."""
+
+    address: str
+    network: str
+
+
+async def authenticate(header: str, directory: Directory, *, caller: Caller, strangers: Strangers) -> Principal:
+    """Who is calling. Raises `ApiError`: 401, 403 from an address that the key does not allow, or 429 to those who
+    have no right key too often.
 
     Text that is not a key costs no look-up; our own failures are 503, never 401.
     """
+    network = caller.network
     secret = keys.bearer(header)
     if not secret:
         raise await strangers.turn_away(network, errors.unauthorized(MISSING))
@@ -36,6 +48,8 @@ async def authenticate(header: str, directory: Directory, *, network: str, stran
         raise unchecked(f"the key directory did not answer: {type(error).__name__}") from error
     if principal is None or principal.revoked or principal.expired:
         raise await strangers.turn_away(network, errors.unauthorized(WRONG), guessed=True, new=not seen)
+    if not principal.may_call_from(caller.address):  # whoever took the key does not use up its limits
+        raise await strangers.turn_away(network, errors.address_not_allowed(caller.address))
     return principal
 
 

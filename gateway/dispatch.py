@@ -20,6 +20,7 @@ from billing.entries import Rule
 from billing.ledger import Ledger
 from billing.usage import Usage, UsageSource
 from gateway import capabilities, errors
+from gateway.allowances import Allowance
 from gateway.operations import Operation
 from gateway.payment import Cashier
 from gateway.providers import providers
@@ -41,6 +42,7 @@ class Request:
     body: Mapping[str, Any]
     principal: Principal
     entry: LedgerEntry
+    allowance: Allowance | None = None  # of a key whose tokens are limited
 
     @property
     def policy(self) -> str:
@@ -109,7 +111,7 @@ class Dispatch:
             if not targets:
                 raise _unserved(entry, asked=request.body["model"])
             capabilities.check(request.body, entry)
-            limit = await self._cashier.admit(request.operation, request.body, entry, request.entry)
+            limit = await self._cashier.admit(request.operation, request.body, entry, request.entry, request.allowance)
             try:
                 return await self._try_routes(request, targets, limit)
             except errors.ModelGoneError:

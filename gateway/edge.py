@@ -16,10 +16,11 @@ from django.conf import settings
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 
-from accounts.addresses import network_of
+from accounts.addresses import address_of, network_of
 from gateway import errors, request_ids
+from gateway.allowances import Allowance
 from gateway.api import ApiRequest, EventStreamResponse
-from gateway.auth import authenticate, check_standing
+from gateway.auth import Caller, authenticate, check_standing
 from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, check_length, discard, hung_up, read_body
 from gateway.routes import methods_of
 from gateway.runtime import Runtime
@@ -41,7 +42,7 @@ class Exchange:
         self.request_id = request_ids.new()
         self.external_id = ""
         self.status = 0
-        self.headers: dict[str, str] = {}  # on whatever the answer turns out to be
+        self.allowance: Allowance | None = None  # of its key: told on whatever the answer turns out to be
         self._send = send
         self._streaming = False
         self._gone = False  # the caller hung up, and the answer is made for a retry
@@ -77,18 +78,15 @@ class Exchange:
         principal = await authenticate(
             headers.get(b"authorization", b"").decode("latin-1"),
             self.runtime.directory,
-            network=network_of(peer, _forwarded(self.scope), tuple(settings.TRUSTED_PROXIES)),
+            caller=_caller(peer, self.scope),
             strangers=self.runtime.strangers,
         )
-        self.runtime.last_use.note(principal.api_key_id)
-        limit = principal.requests_per_minute or settings.GATEWAY_DEFAULT_RPM
-        verdict = await self.runtime.limiter.take(principal.api_key_id, limit)
-        self.headers = verdict.headers()
-        if not verdict.allowed:
-            raise errors.rate_limited(verdict.limit, verdict.retry_after)
+        self.runtime.last_use.note(principal.secret_id)
+        self.allowance = allowance = await self.runtime.allowances.admit(principal)
+        allowance.check()
         check_standing(principal)
         request = ApiRequest(self.scope, BytesIO())
-        request.runtime, request.principal = self.runtime, principal
+        request.runtime, request.principal, request.allowance = self.runtime, principal, allowance
         endpoint = _find(request)
         _check_method(request, endpoint)
         if request.method in WITH_BODY:
@@ -137,6 +135,7 @@ class Exchange:
         finally:
             if request.lease is not None:
                 self.runtime.streams.close(request.lease)
+            request.allowance.settle(request.entry)
 
     async def _write(self, status: int, headers: dict[str, str], content: bytes) -> None:
         headers["content-length"] = str(len(content))
@@ -183,7 +182,8 @@ class Exchange:
         self.status = status
         if self._gone:
             return
-        headers = {**headers, **self.headers, "x-request-id": self.shown_id}
+        told = self.allowance.headers() if self.allowance else {}
+        headers = {**headers, **told, "x-request-id": self.shown_id}
         headers["openai-processing-ms"] = str(round((time.monotonic() - self.started) * 1000))
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
@@ -208,10 +208,11 @@ class Exchange:
         )
 
 
-def _forwarded(scope: Scope) -> str:
-    """All of `X-Forwarded-For`: some proxies write a line of their own."""
+def _caller(peer: str, scope: Scope) -> Caller:
+    """With all of `X-Forwarded-For`: some proxies write a line of their own."""
     lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
-    return b", ".join(lines).decode("latin-1")
+    seen = (peer, b", ".join(lines).decode("latin-1"), tuple(settings.TRUSTED_PROXIES))
+    return Caller(address_of(*seen), network_of(*seen))
 
 
 def _find(request: ApiRequest) -> ResolverMatch:

@@ -70,6 +70,52 @@ def rate_limited(limit: int, retry_after: int) -> ApiError:
     )
 
 
+def out_of_tokens(limit: int, tokens: int, seconds: float) -> ApiError:
+    """Of a bucket that fills again. Client libraries do not wait for longer than a minute, so nobody is told to."""
+    wait = min(60, max(1, math.ceil(seconds)))
+    wanted = "none is left" if tokens == 1 else f"this request may use {tokens}, more than are left"
+    return ApiError(
+        429,
+        f"Rate limit reached: this key may use {limit} tokens a minute, and {wanted}. Try again in {wait} s.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers={"retry-after": str(wait)},
+    )
+
+
+def too_many_tokens(limit: int, tokens: int) -> ApiError:
+    """Of a request that no waiting helps."""
+    return ApiError(
+        429,
+        f"This request may use {tokens} tokens, and this key may use {limit} a minute: it can never pass. "
+        "Send less, ask for fewer tokens of output, or have the key's limit raised.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers={"x-should-retry": "false"},
+    )
+
+
+def model_not_allowed(model: str) -> ApiError:
+    return ApiError(
+        403,
+        f"This key may not use the model '{model}'. GET /v1/models lists those that it may use.",
+        type="permission_error",
+        code="model_not_allowed",
+        param="model",
+        headers={"x-should-retry": "false"},
+    )
+
+
+def address_not_allowed(address: str) -> ApiError:
+    return ApiError(
+        403,
+        f"This key may not be used from {address}. Call from an address that its settings allow, or change them.",
+        type="permission_error",
+        code="address_not_allowed",
+        headers={"x-should-retry": "false"},
+    )
+
+
 def too_many_strangers(retry_after: int) -> ApiError:
     return ApiError(
         429,

@@ -18,24 +18,28 @@ from gateway.scripts import AwayError, Scripts
 WINDOW_MS = 60_000
 LOCAL_KEYS = 10_000
 
-# KEYS[1]; ARGV limit, window -> allowed, remaining, reset in ms of unix time, now in ms
-SCRIPT = """
+CLOCK = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+"""
+# Takes a place in the log of KEYS[1] when there is one, and `room` for anything else that is asked of a request.
+COUNT = """
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 while true do
   local head = redis.call('LINDEX', KEYS[1], 0)
   if head and tonumber(head) <= now - window then redis.call('LPOP', KEYS[1]) else break end
 end
 local count, allowed = redis.call('LLEN', KEYS[1]), 0
-if count < limit then
+if count < limit and room then
   redis.call('RPUSH', KEYS[1], now)
   count, allowed = count + 1, 1
   redis.call('PEXPIRE', KEYS[1], window + 1000)
 end
 local head = tonumber(redis.call('LINDEX', KEYS[1], 0) or now)
-return {allowed, math.max(limit - count, 0), head + window, now}
+local remaining, reset = math.max(limit - count, 0), head + window
 """
+# KEYS[1]; ARGV limit, window -> allowed, remaining, reset in ms of unix time, now in ms
+SCRIPT = f"{CLOCK}local room = true{COUNT}return {{allowed, remaining, reset, now}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class LocalLimiter:
         self._workers = max(1, workers)
         self._logs: OrderedDict[str, deque[int]] = OrderedDict()
 
-    def take(self, name: str, limit: int) -> Verdict:
+    def take(self, name: str, limit: int, *, room: bool = True) -> Verdict:
         share = math.ceil(limit / self._workers)
         now = int(time.time() * 1000)
         instants = self._logs.setdefault(name, deque())
@@ -110,7 +114,7 @@ class LocalLimiter:
             self._logs.popitem(last=False)
         while instants and instants[0] <= now - WINDOW_MS:
             instants.popleft()
-        allowed = len(instants) < share
+        allowed = room and len(instants) < share
         if allowed:
             instants.append(now)
         return Verdict(

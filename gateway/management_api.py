@@ -18,7 +18,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import InsufficientScope, KeysUnavailable, OrganizationSuspended
+from accounts.authentication import AddressNotAllowed, InsufficientScope, KeysUnavailable, OrganizationSuspended
 from accounts.key_view import KeyView
 from gateway import auth, errors, request_ids
 
@@ -102,6 +102,8 @@ def _refusal(error: Exception, request: HttpRequest) -> errors.ApiError | None:
             return auth.unchecked(f"Postgres did not answer: {error.detail}")
         case OrganizationSuspended():
             return auth.suspended()
+        case AddressNotAllowed():
+            return errors.address_not_allowed(error.address)
         case InsufficientScope():
             return errors.insufficient_scope(error.scope)
         case exceptions.ValidationError():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -15,6 +16,7 @@ from billing.ledger import Ledger
 from billing.quotes import Quote
 from billing.tariffs import Tariffs
 from gateway import errors
+from gateway.allowances import Allowance
 from gateway.estimate import Estimate, check_fields
 from gateway.operations import Operation
 from gateway.registry import Entry
@@ -38,13 +40,18 @@ class Cashier:
         self._tariffs = tariffs
 
     async def admit(
-        self, operation: Operation, body: Mapping[str, Any], model: Entry, ledger: LedgerEntry
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        model: Entry,
+        ledger: LedgerEntry,
+        allowance: Allowance | None = None,
     ) -> int | None:
-        """Hold what the request can come to. The answer is the limit of output that must be sent to the provider for
-        that to be true, or None when it needs none.
+        """Hold what the request can come to, in money and in tokens. The answer is the limit of output that must be
+        sent to the provider for that to be true, or None when it needs none.
 
-        Raises `ApiError`: 402 when there is not enough, 400 when the cost has no bound or the model no price, 503 when
-        the ledger cannot be asked.
+        Raises `ApiError`: 402 when there is not enough, 429 when its key has not the tokens, 400 when the cost has no
+        bound or the model no price, 503 when the ledger cannot be asked.
         """
         ledger.model = model.id
         try:
@@ -52,10 +59,13 @@ class Cashier:
             if quote is None:
                 raise _not_priced(model)
             check_fields(body, operation.unpriced)
-            if quote.free:
-                await self._ledger.reserve(ledger, quote, wanted=0, acceptable=0)
+            if quote.free and allowance is None:
+                await self._hold_nothing(quote, ledger)
                 return None
-            return await self._hold(await operation.estimate(body, model), quote, ledger)
+            most = await operation.estimate(body, model)
+            if allowance is not None:
+                return await self._hold_both(most, quote, ledger, allowance)
+            return await self._hold(most, quote, ledger)
         except (psycopg.Error, OSError) as error:
             raise errors.unavailable(
                 "Your request cannot be accounted for right now, so it was not sent. Try again in a few seconds.",
@@ -71,6 +81,19 @@ class Cashier:
                 "Your request cannot be accounted for right now. Try again in a few seconds.",
                 hint=f"the ledger did not answer: {type(error).__name__}",
             ) from error
+
+    async def _hold_both(self, most: Estimate, quote: Quote, ledger: LedgerEntry, allowance: Allowance) -> int | None:
+        """At once, so that the second takes no time. What is held when the other is refused goes back with the rest."""
+        holding = self._hold_nothing(quote, ledger) if quote.free else self._hold(most, quote, ledger)
+        tokens = allowance.take(most.input_tokens + most.least_output)
+        limit, refused = await asyncio.gather(holding, tokens, return_exceptions=True)
+        for failure in (limit, refused):
+            if isinstance(failure, BaseException):
+                raise failure
+        return cast("int | None", limit)
+
+    async def _hold_nothing(self, quote: Quote, ledger: LedgerEntry) -> None:
+        await self._ledger.reserve(ledger, quote, wanted=0, acceptable=0)
 
     async def _hold(self, most: Estimate, quote: Quote, ledger: LedgerEntry) -> int | None:
         wanted = _bound(quote, most, most.all_output)

@@ -98,15 +98,23 @@ class Snapshot:
     models: Mapping[str, Entry] = field(default_factory=dict)
 
     def visible_to(self, principal: Principal) -> list[Entry]:
-        return [entry for entry in self.models.values() if principal.sandbox_enabled or not entry.sandbox]
+        """What the caller may use, and so may know of."""
+        return [
+            entry
+            for entry in self.models.values()
+            if (principal.sandbox_enabled or not entry.sandbox) and principal.may_use(entry.id)
+        ]
 
     def find(self, model: str, principal: Principal) -> Entry:
-        """The model of that name. Raises `ApiError` (404), also for what this organisation is not to see."""
+        """The model of that name. Raises `ApiError`: 404, also for what this organisation is not to see, and 403 for
+        what it may use with another key."""
         entry = self.models.get(model)
         if entry is None or (entry.sandbox and not principal.sandbox_enabled):
             raise errors.model_not_found(
                 f"The model '{model[:120]}' does not exist or you do not have access to it. GET /v1/models lists yours."
             )
+        if not principal.may_use(entry.id):
+            raise errors.model_not_allowed(entry.id)
         return entry
 
     def serving(self, entry: Entry, *, policy: str, today: date) -> Entry:

@@ -21,6 +21,8 @@ from billing.ledger import ADOPT_SECONDS, REPLAY_SECONDS, Ledger
 from billing.spool import Spool
 from billing.tariffs import Tariffs
 from gateway import tokens
+from gateway.allowances import Allowances
+from gateway.buckets import Buckets
 from gateway.dispatch import Dispatch
 from gateway.egress import Egress
 from gateway.idempotency import Idempotency
@@ -55,8 +57,9 @@ class Runtime:
         self.directory = Directory(self.pool, seconds=settings.GATEWAY_KEY_CACHE_SECONDS)
         self.last_use = LastUse(self.pool)
         scripts = Scripts(self.valkey)
-        self.limiter = Limiter(scripts, workers=settings.GATEWAY_WORKERS)
-        self.strangers = Strangers(self.limiter)
+        limiter = Limiter(scripts, workers=settings.GATEWAY_WORKERS)
+        self.allowances = Allowances(limiter, Buckets(scripts, workers=settings.GATEWAY_WORKERS))
+        self.strangers = Strangers(limiter)
         self.streams = Streams(scripts, workers=settings.GATEWAY_WORKERS)
         self.registry = Registry(self.pool)
         self.tariffs = Tariffs(self.pool)
@@ -72,7 +75,7 @@ class Runtime:
         await self.pool.open(wait=False)  # an absent database makes answers 503, not a process that does not start
         await asyncio.to_thread(tokens.count, "warm")  # the vocabulary takes a moment to load
         chores = (
-            self._hear_revocations(),
+            self._hear_changes(),
             self._keep_last_use(),
             self._keep_registry(),
             self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.ledger.report_progress, "progress is told later"),
@@ -104,6 +107,7 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.ledger.drain()
         await self.streams.drain()
+        await self.allowances.drain()
         await self._flush_last_use()
         await self.egress.aclose()
         await self.valkey.aclose()
@@ -125,17 +129,17 @@ class Runtime:
                 log.warning("%s: %s", otherwise, type(error).__name__)
             await asyncio.sleep(seconds)
 
-    async def _hear_revocations(self) -> None:
-        """Forget revoked keys at once. When Valkey is away the directory's own time limit still holds."""
+    async def _hear_changes(self) -> None:
+        """Forget changed keys at once. When Valkey is away the directory's own time limit still holds."""
         while True:
             try:
                 async with self.valkey.pubsub() as pubsub:
-                    await pubsub.subscribe(keys.REVOCATIONS)
+                    await pubsub.subscribe(keys.CHANGES)
                     async for message in pubsub.listen():
                         if message["type"] == "message":
                             self.directory.forget(bytes.fromhex(message["data"].decode()))
             except (RedisError, OSError, ValueError) as error:
-                log.info("not hearing revocations: %s", type(error).__name__)
+                log.info("not hearing of changed keys: %s", type(error).__name__)
                 await asyncio.sleep(1)
 
     async def _keep_last_use(self) -> None:

@@ -60,6 +60,7 @@ class Lease:
 
     api_key_id: int
     organization_id: int
+    of_key: int = 0  # how many its key may have at once
     stream: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -87,7 +88,8 @@ class Streams:
                 hint="GATEWAY_STREAMS_PER_PROCESS are open: run more workers, or raise it",
                 retry_after=1,
             )
-        lease = Lease(principal.api_key_id, principal.organization_id)
+        of_key = principal.parallel_streams or settings.GATEWAY_STREAMS_PER_KEY
+        lease = Lease(principal.api_key_id, principal.organization_id, of_key)
         self._held[lease.stream] = lease  # while Valkey is asked, too
         try:
             full = await self._place(lease)
@@ -96,7 +98,7 @@ class Streams:
             raise
         if full:
             del self._held[lease.stream]
-            raise _too_many(full)
+            raise _too_many(full, lease)
         return lease
 
     def close(self, lease: Lease) -> None:
@@ -125,7 +127,7 @@ class Streams:
 
     async def _place(self, lease: Lease) -> int:
         """0 when there is room, 1 when the key has too many, 2 when its organisation has."""
-        limits = (settings.GATEWAY_STREAMS_PER_KEY, settings.GATEWAY_STREAMS_PER_ORGANIZATION)
+        limits = (lease.of_key, settings.GATEWAY_STREAMS_PER_ORGANIZATION)
         try:
             return int(await self._scripts.run(OPEN, lease.names, [lease.stream, LEASE_SECONDS * 1000, *limits]))
         except AwayError:
@@ -145,9 +147,9 @@ class Streams:
             log.info("a stream's lease runs out by itself: Valkey is away")
 
 
-def _too_many(full: int) -> errors.ApiError:
+def _too_many(full: int, lease: Lease) -> errors.ApiError:
     if full == 1:
-        whose, limit = "This key", settings.GATEWAY_STREAMS_PER_KEY
+        whose, limit = "This key", lease.of_key
     else:
         whose, limit = "Your organisation", settings.GATEWAY_STREAMS_PER_ORGANIZATION
     return errors.ApiError(

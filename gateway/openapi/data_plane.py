@@ -50,7 +50,7 @@ COMPOSED: dict[str, Schema] = {
 DATA_PLANE = {
     "list_models": Described(
         "Models",
-        "Every model that your organisation may call, with where it stands in its life.",
+        "Every model that your key may call, with where it stands in its life.",
         answer(answers.ModelList, "The models, by name.", example=examples.MODELS),
         KEYED,
     ),
@@ -58,7 +58,7 @@ DATA_PLANE = {
         "Models",
         "One of them. An id may contain `/`, which may be sent as it is or as `%2F`.",
         answer(answers.Model, "The model.", example=examples.MODEL),
-        {**KEYED, 404: ("model_not_found",)},
+        {**KEYED, 403: (*KEYED[403], "model_not_allowed"), 404: ("model_not_found",)},
         (parameter("model", "path", "The model's id.", {"type": "string", "minLength": 1}, required=True,
                    example="sandbox/echo"),),
     ),

@@ -13,6 +13,7 @@ LIMITS = (
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
 )
+TOKENS = ("x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
 MONEY = {"type": "string", "pattern": r"^-?\d+(\.\d{1,9})?$"}
@@ -29,6 +30,12 @@ _KNOWN: dict[str, tuple[str, Schema, bool]] = {
     "x-ratelimit-reset-requests": (
         "The time until `x-ratelimit-reset`, such as `59.369s`.",
         {"type": "string", "pattern": r"^\d+(\.\d+)?s$"}, True,
+    ),
+    "x-ratelimit-limit-tokens": ("Tokens of this key a minute. Only of keys that have such a limit.", COUNT, False),
+    "x-ratelimit-remaining-tokens": ("How many of them are left, after what this request has taken.", COUNT, False),
+    "x-ratelimit-reset-tokens": (
+        "The time until they are all there again, such as `15.040s`.",
+        {"type": "string", "pattern": r"^\d+(\.\d+)?s$"}, False,
     ),
     "x-ratelimit-policy": (
         "`degraded` while each worker process counts for itself.", {"type": "string", "const": "degraded"}, False,

@@ -14,7 +14,7 @@ JSON, STREAM = "application/json", "text/event-stream"
 # Statuses with the codes that an endpoint answers them with; without codes, all that docs/errors.md has.
 KEYED: Mapping[int, tuple[str, ...]] = {
     401: (),
-    403: ("organization_suspended",),
+    403: ("address_not_allowed", "organization_suspended"),
     429: (),
     431: (),
     500: (),
@@ -72,7 +72,7 @@ def answer(
     content: Schema = {JSON: {"schema": ref(shape), "example": example}}
     if stream is not None:
         content[STREAM] = stream
-    always = headers.named(*headers.ALWAYS, *headers.LIMITS, "x-ratelimit-policy") if keyed else {}
+    always = headers.named(*headers.ALWAYS, *headers.LIMITS, *headers.TOKENS, "x-ratelimit-policy") if keyed else {}
     return {"description": description, "headers": {**always, **headers.named(*names)}, "content": content}
 
 

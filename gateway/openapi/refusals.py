@@ -18,8 +18,8 @@ _ROW = re.compile(r"^\| (\d{3}) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTIL
 _CODE = re.compile(r"`(\w+)`")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
-# What may be answered before it is known whose key it is: it may tell of no limit.
-BEFORE_THE_KEY = frozenset({401, 431, 500, 503})
+# What may be answered before the key is known, or counted: it may tell of no limit.
+BEFORE_THE_KEY = frozenset({401, 403, 431, 500, 503})
 WAITS = frozenset({409, 429, 503})  # where Retry-After may stand
 
 
@@ -85,4 +85,4 @@ def _headers(status: int) -> Schema:
         return headers.named(*headers.ALWAYS, "www-authenticate")
     limits = headers.named(*headers.LIMITS) if status not in BEFORE_THE_KEY else headers.when_known(*headers.LIMITS)
     waits = headers.named("retry-after") if status in WAITS else {}
-    return {**headers.named(*headers.ALWAYS), **limits, **waits}
+    return {**headers.named(*headers.ALWAYS), **limits, **headers.named(*headers.TOKENS), **waits}

@@ -12,8 +12,9 @@ from django.utils import timezone
 from accounts import keys
 from accounts.directory import Directory, Principal
 from accounts.last_use import LastUse
-from accounts.models import ApiKey, ApiKeyUse, Organization
+from accounts.models import ApiKey, Membership, Organization, SecretUse
 from accounts.pool import Pool
+from tests.factories import make_key, make_organization, make_user
 from tests.pools import open_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,6 +57,58 @@ def test_a_key_leads_to_its_organisation_and_limits(issued: tuple[ApiKey, str]) 
     assert (principal.requests_per_minute, principal.retired_models) == (7, "refuse")
     assert not principal.revoked
     assert not principal.expired
+
+
+def test_both_secrets_of_a_key_that_is_rotated_lead_to_it_each_until_its_own_end(issued: tuple[ApiKey, str]) -> None:
+    key, earlier = issued
+    later = key.add_secret()
+    ends_at = timezone.now() + timedelta(hours=1)
+    key.secrets.filter(digest=keys.digests(earlier)[0]).update(ends_at=ends_at)
+    first, second = _find(earlier), _find(later)
+    assert first is not None
+    assert second is not None
+    assert (first.api_key_id, second.api_key_id) == (key.pk, key.pk)
+    assert first.secret_id < second.secret_id
+    assert (first.expires_at, second.expires_at) == (ends_at, None)
+    key.expires_at = timezone.now() - timedelta(seconds=1)
+    key.save()
+    assert all(found is not None and found.expired for found in (_find(earlier), _find(later)))
+
+
+def test_what_a_key_is_limited_to_is_known(issued: tuple[ApiKey, str]) -> None:
+    key, secret = issued
+    found = _find(secret)
+    assert found is not None
+    assert found.may_use("anything")
+    assert found.may_call_from("203.0.113.7")
+    key.models_allowed, key.address_ranges = ["small", "claude-*"], ["203.0.113.0/24", "2001:db8::/32"]
+    key.tokens_per_minute, key.parallel_streams = 9000, 3
+    key.save()
+    found = _find(secret)
+    assert found is not None
+    assert (found.tokens_per_minute, found.parallel_streams) == (9000, 3)
+    assert [found.may_use(model) for model in ("small", "claude-5", "large")] == [True, True, False]
+    assert [found.may_call_from(address) for address in ("203.0.113.7", "2001:db8::1", "10.0.0.1")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_personal_key_is_refused_once_its_holder_is_gone() -> None:
+    people = [make_user(), make_user(), make_user()]
+    organization = make_organization(members=dict.fromkeys(people, Membership.Role.DEVELOPER))
+    issued = [make_key(organization, owner=person) for person in people]
+    service = make_key(organization)
+    Membership.objects.filter(user=people[0]).delete()
+    people[1].is_active = False
+    people[1].save()
+    assert [_revoked(_find(secret)) for _, secret in (*issued, service)] == [True, True, False, False]
+    people[2].delete()  # which leaves the key without anybody
+    assert _revoked(_find(issued[2][1]))
+    organization.closed_at = timezone.now()
+    organization.save()
+    assert _revoked(_find(service[1]))
 
 
 def test_a_key_that_was_never_issued_leads_nowhere(issued: tuple[ApiKey, str]) -> None:
@@ -158,9 +211,13 @@ def test_a_key_that_is_not_there_yet_is_looked_for_again_soon(
     async def work(pool: Pool) -> list[bool]:
         directory, there = Directory(pool, seconds=60), []
         async with pool.connection() as connection:
-            await connection.execute("UPDATE accounts_apikey SET digest = %s WHERE id = %s", [b"another", key.pk])
+            await connection.execute(
+                "UPDATE accounts_apikeysecret SET digest = %s WHERE api_key_id = %s", [b"another", key.pk]
+            )
             there.append(await directory.find(digests) is not None)
-            await connection.execute("UPDATE accounts_apikey SET digest = %s WHERE id = %s", [digests[0], key.pk])
+            await connection.execute(
+                "UPDATE accounts_apikeysecret SET digest = %s WHERE api_key_id = %s", [digests[0], key.pk]
+            )
         await asyncio.sleep(0.15)
         there.append(await directory.find(digests) is not None)
         return there
@@ -173,28 +230,29 @@ def _revoked(principal: Principal | None) -> bool:
     return principal.revoked
 
 
-def test_last_use_is_one_row_a_key_and_moves_at_most_every_half_minute(issued: tuple[ApiKey, str]) -> None:
+def test_last_use_is_one_row_a_secret_and_moves_at_most_every_half_minute(issued: tuple[ApiKey, str]) -> None:
     key, _ = issued
+    secret = key.secrets.get().pk
 
     async def work(pool: Pool) -> None:
         last_use = LastUse(pool)
         for _ in range(1000):
-            last_use.note(key.pk)
+            last_use.note(secret)
         await last_use.flush()
-        last_use.note(key.pk)
+        last_use.note(secret)
         await last_use.flush()
 
     before = timezone.now()
     _run(work)
-    use = ApiKeyUse.objects.get(api_key=key)
+    use = SecretUse.objects.get(secret__api_key=key)
     first = use.last_used_at
     assert abs(first - before) < timedelta(seconds=5)
-    ApiKeyUse.objects.update(last_used_at=before - timedelta(minutes=5))
+    SecretUse.objects.update(last_used_at=before - timedelta(minutes=5))
     _run(work)
     use.refresh_from_db()
     assert use.last_used_at > first - timedelta(seconds=1)
     recently = timezone.now() - timedelta(seconds=10)
-    ApiKeyUse.objects.update(last_used_at=recently)
+    SecretUse.objects.update(last_used_at=recently)
     _run(work)
     use.refresh_from_db()
     assert use.last_used_at == recently
@@ -202,32 +260,34 @@ def test_last_use_is_one_row_a_key_and_moves_at_most_every_half_minute(issued: t
 
 def test_what_could_not_be_written_is_written_the_next_time(issued: tuple[ApiKey, str]) -> None:
     key, _ = issued
+    secret = key.secrets.get().pk
 
     async def work(pool: Pool) -> None:
         async with open_pool(options="-c lock_timeout=50ms") as hurried:
             last_use = LastUse(hurried)
-            last_use.note(key.pk)
+            last_use.note(secret)
             async with pool.connection() as locker, locker.transaction():
-                await locker.execute("LOCK TABLE accounts_apikeyuse IN ACCESS EXCLUSIVE MODE")
+                await locker.execute("LOCK TABLE accounts_secretuse IN ACCESS EXCLUSIVE MODE")
                 with pytest.raises(psycopg.errors.LockNotAvailable):
                     await last_use.flush()
             await last_use.flush()
 
     _run(work)
-    assert ApiKeyUse.objects.filter(api_key=key).exists()
+    assert SecretUse.objects.filter(secret__api_key=key).exists()
 
 
 def test_a_deleted_key_does_not_stop_the_others_last_use(issued: tuple[ApiKey, str]) -> None:
     key, _ = issued
+    secret = key.secrets.get().pk
 
     async def work(pool: Pool) -> None:
         last_use = LastUse(pool)
-        last_use.note(key.pk + 999)
-        last_use.note(key.pk)
+        last_use.note(secret + 999)
+        last_use.note(secret)
         await last_use.flush()
 
     _run(work)
-    assert list(ApiKeyUse.objects.values_list("api_key_id", flat=True)) == [key.pk]
+    assert list(SecretUse.objects.values_list("secret_id", flat=True)) == [secret]
 
 
 def test_a_database_that_hangs_is_not_waited_for_and_is_believed_again_later(
@@ -239,7 +299,7 @@ def test_a_database_that_hangs_is_not_waited_for_and_is_believed_again_later(
     async def work(pool: Pool) -> bool:
         directory = Directory(pool, seconds=4)
         async with pool.connection() as locker, locker.transaction():
-            await locker.execute("LOCK TABLE accounts_apikey IN ACCESS EXCLUSIVE MODE")
+            await locker.execute("LOCK TABLE accounts_apikeysecret IN ACCESS EXCLUSIVE MODE")
             async with asyncio.timeout(2):
                 for _ in range(3):
                     with pytest.raises(TimeoutError, match="Postgres"):
@@ -259,7 +319,7 @@ def test_guessed_keys_do_not_push_out_real_ones(issued: tuple[ApiKey, str], monk
         for _ in range(20):
             await directory.find(keys.digests(keys.generate()))
         async with pool.connection() as connection:
-            await connection.execute("DELETE FROM accounts_apikey")
+            await connection.execute("DELETE FROM accounts_apikeysecret")
         assert await directory.find(keys.digests(issued[1])) is not None
         return len(directory._unknown)
 

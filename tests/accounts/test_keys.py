@@ -101,7 +101,8 @@ def test_a_weak_or_nameless_pepper_stops_the_process(settings: Any, pepper: str)
 
 def test_the_secret_is_nowhere_in_what_is_stored(issued: tuple[ApiKey, str]) -> None:
     key, secret = issued
-    stored = serialize("json", [ApiKey.objects.get(pk=key.pk)]) + repr(bytes(key.digest))
+    kept = key.secrets.get()
+    stored = serialize("json", [ApiKey.objects.get(pk=key.pk), kept]) + repr(bytes(kept.digest))
     assert secret not in stored
     assert secret[8:20] not in stored
     assert json.loads(serialize("json", [key]))[0]["fields"]["hint_last4"] == secret[-4:]
@@ -134,7 +135,7 @@ def test_a_revocation_is_announced_to_the_workers_once_it_holds(
     key: ApiKey, valkey: redis.Redis, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with valkey.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
-        pubsub.subscribe(keys.REVOCATIONS)
+        pubsub.subscribe(keys.CHANGES)
         pubsub.get_message(timeout=2)
         with django_capture_on_commit_callbacks() as announcements:
             key.revoke()
@@ -142,7 +143,7 @@ def test_a_revocation_is_announced_to_the_workers_once_it_holds(
         for announce in announcements:
             announce()
         message = None
-        while message is None or message["data"] != bytes(key.digest).hex().encode():
+        while message is None or message["data"] != bytes(key.secrets.get().digest).hex().encode():
             message = pubsub.get_message(timeout=2)
             assert message is not None, "nothing was announced"
 

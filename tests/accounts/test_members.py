@@ -19,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts import keys, members, roles
 from accounts.members import MembershipError
-from accounts.models import ApiKey, ApiKeyUse, AuditEvent, Membership, Organization, User
+from accounts.models import ApiKey, AuditEvent, Membership, Organization, SecretUse, User
 from accounts.roles import Role
 from tests.factories import make_key, make_organization, make_user
 
@@ -68,7 +68,7 @@ def test_last_active_is_the_later_of_a_page_and_a_call_here(organization: Organi
     Membership.objects.filter(user=bob).update(last_active_at=at)
     for key, called in ((make_key(organization, owner=bob)[0], at + timedelta(hours=1)),
                         (make_key(make_organization(owner=bob), owner=bob)[0], at + timedelta(hours=2))):  # fmt: skip
-        ApiKeyUse.objects.create(api_key=key, last_used_at=called)
+        SecretUse.objects.create(secret=key.secrets.get(), last_used_at=called)
     seen = {member.user: member.seen_at for member in members.listed(organization)}  # type: ignore[attr-defined]
     assert seen == {alice: None, bob: at + timedelta(hours=1)}
 
@@ -227,13 +227,13 @@ def test_who_is_removed_loses_their_keys_here_at_once_and_service_accounts_go_on
     pk = place(organization, bob).pk
     assert personal.hint in words(owner, f"/o/acme/members/{pk}/remove/")
     with valkey.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
-        pubsub.subscribe(keys.REVOCATIONS)
+        pubsub.subscribe(keys.CHANGES)
         pubsub.get_message(timeout=2)
         with django_capture_on_commit_callbacks(execute=True):
             assert owner.post(f"/o/acme/members/{pk}/remove/").status_code == 302
         heard = pubsub.get_message(timeout=5)
     assert heard is not None
-    assert heard["data"] == bytes(personal.digest).hex().encode()
+    assert heard["data"] == bytes(personal.secrets.get().digest).hex().encode()
     assert set(ApiKey.objects.active()) == {service, elsewhere}
     assert not Membership.objects.filter(organization=organization, user=bob).exists()
     events = {event.action: event for event in AuditEvent.objects.all()}

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import ApiKey, ApiKeyUse, KeptMail, Membership, User
+from accounts.models import ApiKey, KeptMail, Membership, SecretUse, User
 from billing import wallets
 from billing.models import Block, Hold, Transfer, Wallet
 from gateway import credentials
@@ -39,7 +39,7 @@ def staff(client: Client, root: User) -> Client:
 @pytest.fixture
 def rows(key: ApiKey, bob: User) -> dict[str, Row]:
     """One row, at least, behind every page."""
-    ApiKeyUse.objects.create(api_key=key, last_used_at=timezone.now())
+    SecretUse.objects.create(secret=key.secrets.get(), last_used_at=timezone.now())
     provider = make_provider("openai", api_key_env="OPENAI_API_KEY", credential=credentials.encrypt("openai", STORED))
     statement = make_statement(key.organization)
     entry, _ = wallets.enter(key.organization, "grant", "welcome", 12_500_000_000, "", "root")

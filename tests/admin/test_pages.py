@@ -73,7 +73,8 @@ def test_no_page_shows_a_secret_a_digest_or_a_ciphertext(
     staff: Client, rows: dict[str, Row], key: ApiKey, secret: str
 ) -> None:
     provider = Provider.objects.get()
-    hidden = [secret, bytes(key.digest).hex(), repr(bytes(key.digest)), UPSTREAM, STORED, provider.credential]
+    digest = bytes(key.secrets.get().digest)
+    hidden = [secret, digest.hex(), repr(digest), UPSTREAM, STORED, provider.credential]
     webhook = Webhook.objects.get()
     hidden += [webhook.secret, webhook.open_secret()]
     urls = ["/admin/", *(f"/admin/{page}/" for page in PAGES), *(change_url(page, rows) for page in PAGES)]

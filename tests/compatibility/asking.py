@@ -51,7 +51,12 @@ class _Till:
         self._seen = seen
 
     async def admit(
-        self, operation: Operation, body: Mapping[str, Any], model: Entry, ledger: LedgerEntry
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        model: Entry,
+        ledger: LedgerEntry,
+        allowance: object = None,
     ) -> int | None:
         check_fields(body, operation.unpriced)
         await operation.estimate(body, model)

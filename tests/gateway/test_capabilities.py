@@ -279,7 +279,9 @@ class Till:
         self.admitted: list[str] = []
         self.settled: list[LedgerEntry] = []
 
-    async def admit(self, operation: object, body: object, asked: Entry, ledger: LedgerEntry) -> int | None:
+    async def admit(
+        self, operation: object, body: object, asked: Entry, ledger: LedgerEntry, allowance: object = None
+    ) -> int | None:
         self.admitted.append(asked.id)
         return None
 

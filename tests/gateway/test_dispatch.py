@@ -52,7 +52,9 @@ class Rows:
 class Free:
     """Admits everybody, for nothing."""
 
-    async def admit(self, operation: object, body: object, model: object, ledger: LedgerEntry) -> int | None:
+    async def admit(
+        self, operation: object, body: object, model: object, ledger: LedgerEntry, allowance: object = None
+    ) -> int | None:
         return None
 
     async def release(self, ledger: LedgerEntry) -> None:

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import keys
-from accounts.models import ApiKey, ApiKeyUse, Organization, Scope
+from accounts.models import ApiKey, Organization, Scope, SecretUse
 from billing.api import CompletionsUsage
 from config.asgi import Application
 from gateway import throttle
@@ -107,7 +107,7 @@ def test_a_database_that_fails_says_nothing_about_the_key(secret: str, monkeypat
     def fail(*_: object) -> None:
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("accounts.authentication.ApiKey.objects.select_related", fail)
+    monkeypatch.setattr("accounts.authentication.ApiKeySecret.objects.working", fail)
     response = get(secret)
     refused(response, 503, "authentication_unavailable", "api_error")
     assert response.headers["retry-after"]
@@ -213,7 +213,7 @@ def test_more_parameters_than_anybody_needs_are_refused(secret: str) -> None:
 def test_the_last_use_of_a_key_is_noted(key: ApiKey, secret: str) -> None:
     before = timezone.now()
     get(secret)
-    assert ApiKeyUse.objects.get(api_key=key).last_used_at > before
+    assert SecretUse.objects.get(secret__api_key=key).last_used_at > before
 
 
 def test_a_host_that_is_not_ours_is_refused_in_the_shape_of_the_api(secret: str) -> None:

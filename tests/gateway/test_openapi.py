@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from accounts.models import Scope
 from billing import api_urls
 from config.asgi import Application
-from gateway import limits, payment, prompt_schemas, schemas
+from gateway import buckets, limits, payment, prompt_schemas, schemas
 from gateway.openapi import answers, completions, examples, headers, refusals, words
 from gateway.openapi.control_plane import CONTROL_PLANE
 from gateway.openapi.data_plane import DATA_PLANE
@@ -117,6 +117,10 @@ def test_a_code_that_is_named_for_a_status_is_one_of_it(described: Any) -> None:
 def test_the_headers_of_limits_are_those_that_are_sent() -> None:
     verdict = limits.Verdict(allowed=True, limit=1, remaining=1, reset_ms=1, now_ms=1, degraded=True)
     assert {*headers.LIMITS, "x-ratelimit-policy"} == set(verdict.headers())
+
+
+def test_the_headers_of_tokens_are_those_that_are_sent() -> None:
+    assert set(headers.TOKENS) == set(buckets.Level(limit=1, missing=0, now_ms=1).headers())
 
 
 def test_whose_limit_it_can_be_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -100,6 +101,19 @@ def test_the_sandbox_is_there_only_for_those_who_keep_it_on() -> None:
     with pytest.raises(ApiError) as caught:
         models.find("sandbox/echo", without)
     assert caught.value.status == 404
+
+
+def test_a_key_knows_only_the_models_that_it_may_use() -> None:
+    models = snapshot(entry("small"), entry("small-2"), entry("large"))
+    limited = replace(CALLER, models_allowed="small\nlarge*")
+    assert [one.id for one in models.visible_to(limited)] == ["small", "large"]
+    assert models.find("large", limited).id == "large"
+    with pytest.raises(ApiError, match="may not use the model 'small-2'") as caught:
+        models.find("small-2", limited)
+    assert (caught.value.status, caught.value.code, caught.value.param) == (403, "model_not_allowed", "model")
+    with pytest.raises(ApiError) as unknown:
+        models.find("none", limited)
+    assert unknown.value.code == "model_not_found"
 
 
 def test_the_model_object_tells_of_its_end() -> None:

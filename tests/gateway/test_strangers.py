@@ -14,7 +14,7 @@ from django.conf import settings
 
 from accounts import keys
 from accounts.directory import Directory, Principal
-from gateway.auth import authenticate
+from gateway.auth import Caller, authenticate
 from gateway.errors import ApiError
 from gateway.limits import Limiter
 from gateway.scripts import Scripts
@@ -62,7 +62,7 @@ class Door:
     async def knock(self, header: str) -> tuple[int, dict[str, str]]:
         directory = cast("Directory", self.known)
         try:
-            await authenticate(header, directory, network=self.network, strangers=self.strangers)
+            await authenticate(header, directory, caller=Caller("99.1.0.1", self.network), strangers=self.strangers)
         except ApiError as error:
             return (error.status if error.code == CODES[error.status] else 0), error.headers
         return 200, {}

@@ -27,7 +27,7 @@ def test_the_first_start_makes_a_staff_user_an_organisation_and_a_key() -> None:
     assert user.is_staff
     assert user.is_superuser
     assert user.check_password(made["password"])
-    key = ApiKey.objects.get(digest=keys.newest_digest(made["key"])[1])
+    key = ApiKey.objects.get(secrets__digest=keys.newest_digest(made["key"])[1])
     assert key.organization.slug == "demo"
     assert Membership.objects.get(organization=key.organization, user=user).role == Membership.Role.OWNER
 
