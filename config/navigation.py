@@ -14,6 +14,7 @@ from accounts.roles import May, may
 THEMES = (("", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
 # The rail: label, address, icon, and what the role must allow.
 ITEMS = (
+    ("Keys", "gateway:keys", "key-round", May.SEE_KEYS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Members", "accounts:members", "users", May.LOOK),
     ("Audit log", "accounts:audit-log", "scroll-text", May.SEE_AUDIT),

@@ -2,11 +2,20 @@
 
 from django.urls import path
 
-from gateway import views
+from gateway import views, views_key, views_keys
 
 app_name = "gateway"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("o/<slug:slug>/keys/", views_keys.list_keys, name="keys"),
+    path("o/<slug:slug>/keys/new/", views_keys.new_key, name="keys-new"),
+    path("o/<slug:slug>/keys/revoke/", views_keys.revoke_keys, name="keys-revoke-many"),
+    path("o/<slug:slug>/keys/<int:key>/", views_key.key_page, name="keys-key"),
+    path("o/<slug:slug>/keys/<int:key>/edit/", views_key.edit_key, name="keys-edit"),
+    path("o/<slug:slug>/keys/<int:key>/rotate/", views_key.rotate_key, name="keys-rotate"),
+    path("o/<slug:slug>/keys/<int:key>/revoke/", views_key.revoke_key, name="keys-revoke"),
+    path("o/<slug:slug>/keys/<int:key>/secrets/<int:secret>/end/", views_key.end_secret, name="keys-end-secret"),
+    path("security/leaked-keys".leaked_keys, name="leaked-keys"),
     path("docs/", views.docs_page, name="docs"),
     path("docs/api/", views.api_reference, name="api-reference"),
     path("docs/<path:slug>/", views.docs_page, name="docs-page"),

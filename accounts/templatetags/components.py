@@ -55,5 +55,11 @@ def initials(whose: object) -> str:
 
 
 @register.filter
+def grouped(number: int) -> str:
+    """A count, its thousands apart."""
+    return f"{number:,}"
+
+
+@register.filter
 def is_checkbox(field: BoundField) -> bool:
     return isinstance(field.field.widget, CheckboxInput)
