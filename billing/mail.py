@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from smtplib import SMTPException
 
 from django.conf import settings
@@ -20,8 +21,13 @@ class Mail:
 
     name = "mail"
 
-    def __init__(self) -> None:
-        self._topics = {"budget.threshold": _tell_of_threshold, "ledger.violation": _tell_of_violation}
+    def __init__(self, others: Mapping[str, Callable[[OutboxMessage], None]] | None = None) -> None:
+        """`others` are topics that are not about money, and who writes of them."""
+        self._topics = {
+            "budget.threshold": _tell_of_threshold,
+            "ledger.violation": _tell_of_violation,
+            **(others or {}),
+        }
 
     def addresses(self, message: OutboxMessage) -> list[str]:
         return [self.name] if message.topic in self._topics else []

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys
+from gateway import views, views_key, views_keys, views_leaks
 
 app_name = "gateway"
 urlpatterns = [
@@ -15,7 +15,7 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<int:key>/rotate/", views_key.rotate_key, name="keys-rotate"),
     path("o/<slug:slug>/keys/<int:key>/revoke/", views_key.revoke_key, name="keys-revoke"),
     path("o/<slug:slug>/keys/<int:key>/secrets/<int:secret>/end/", views_key.end_secret, name="keys-end-secret"),
-    path("security/leaked-keys".leaked_keys, name="leaked-keys"),
+    path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),
     path("docs/", views.docs_page, name="docs"),
     path("docs/api/", views.api_reference, name="api-reference"),
     path("docs/<path:slug>/", views.docs_page, name="docs-page"),

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from billing import outbox
 from billing.mail import Mail
-from gateway import idempotency, notices, registry
+from gateway import idempotency, leaks, notices, registry
 from gateway.webhooks import Webhooks
 
 
@@ -28,4 +28,4 @@ def forget_idempotent_answers() -> None:
 
 @shared_task
 def deliver_outbox() -> None:
-    outbox.deliver([Mail(), Webhooks()])
+    outbox.deliver([Mail({leaks.TOPIC: leaks.tell}), Webhooks()])

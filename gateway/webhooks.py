@@ -30,7 +30,7 @@ class Webhooks:
     name = "webhook"
 
     def __init__(self) -> None:
-        self._topics = {"budget.threshold": _about_threshold}
+        self._topics = {"budget.threshold": _about_threshold, "key.leaked": _about_leak}
 
     def addresses(self, message: OutboxMessage) -> list[str]:
         if message.topic not in self._topics or message.organization_id is None:
@@ -94,3 +94,8 @@ def _about_threshold(message: OutboxMessage) -> dict[str, Any]:
         "period_starts_at": told.starts_at.astimezone(UTC),
         "resets_at": told.resets_at,
     }
+
+
+def _about_leak(message: OutboxMessage) -> dict[str, Any]:
+    told = message.payload
+    return {name: told[name] for name in ("api_key_id", "name", "hint", "key_revoked", "source", "url")}
