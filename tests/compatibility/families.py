@@ -33,6 +33,7 @@ SERVERS = Family("Compatible servers", "openai_compatible", ("some-model",))
 EMBEDDERS = Family(
     "OpenAI embeddings", "openai", ("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002")
 )
+GEMINI_EMBEDDERS = Family("Gemini embeddings", "gemini", ("gemini-embedding-001",))
 FAMILIES = (
     Family("GPT-4o", "openai", ("gpt-4o", "gpt-4o-mini")),
     Family(

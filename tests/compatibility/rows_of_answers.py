@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.translation.anthropic_request import ONLY_JSON
 from tests.compatibility.asking import USER
-from tests.compatibility.families import EMBEDDERS, FAMILIES
+from tests.compatibility.families import EMBEDDERS, FAMILIES, GEMINI_EMBEDDERS
 from tests.compatibility.features import PASSED, Feature, Section, Way, adapted, yes
 from tests.compatibility.looks import (
     ADD,
@@ -51,6 +51,7 @@ ENDPOINTS = Section(
         Feature(
             "`/v1/embeddings`",
             {"input": ["hi"]},
+            gemini=(yes(has("requests")),),
             back=lambda seen: isinstance(seen.answer["data"][0]["embedding"], list),
             word="embeddings",
             why=BY_ITS_WORD,
@@ -60,6 +61,7 @@ ENDPOINTS = Section(
         Feature(
             "`/v1/embeddings` in base64",
             {"input": ["hi"], "encoding_format": "base64"},
+            gemini=(yes(has("requests")),),
             back=lambda seen: isinstance(seen.answer["data"][0]["embedding"], str),
             word="embeddings",
             why=BY_ITS_WORD,
@@ -67,7 +69,7 @@ ENDPOINTS = Section(
             endpoint="embeddings",
         ),
     ),
-    families=(*FAMILIES[:-2], EMBEDDERS, *FAMILIES[-2:]),
+    families=(*FAMILIES[:-2], EMBEDDERS, GEMINI_EMBEDDERS, *FAMILIES[-2:]),
 )
 
 

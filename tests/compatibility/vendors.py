@@ -19,6 +19,8 @@ def answer(kind: str, url: str, body: Body) -> tuple[str, bytes]:
     """Content type and bytes of what the vendor of that kind answers."""
     if kind == "anthropic":
         return _anthropic_stream(body) if body.get("stream") else (JSON, _dumps(_anthropic(body)))
+    if kind == "gemini" and url.endswith(":batchEmbedContents"):
+        return JSON, _dumps({"embeddings": [{"values": [1.0, 0.0]}]})
     if kind == "gemini":
         item = _gemini(body)
         return (EVENTS, answers.body_of(item)) if ":stream" in url else (JSON, _dumps(item))
