@@ -34,7 +34,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     organization = organizations.home_of(cast("User", request.user), request.session.get(LAST, ""))
     if organization is None:
         return redirect("accounts:new-organization")
-    return redirect("billing:organization", organization.slug)
+    return redirect("gateway:keys", organization.slug)
 
 
 @never_cache
@@ -44,6 +44,6 @@ def new_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if form.is_valid():
         made = organizations.found(form.cleaned_data["name"], cast("User", request.user), request)
-        return redirect("billing:organization", made.slug)
+        return redirect("gateway:keys", made.slug)
     page: dict[str, Any] = {"form": form, "first": not Organization.objects.visible_to(request.user).exists()}
     return render(request, "accounts/new_organization.html", page)

@@ -75,7 +75,7 @@ def test_the_first_page_is_that_of_the_organisation_or_the_way_to_one(client: Cl
     client.force_login(user)
     assert client.get("/dashboard/").headers["location"] == "/organizations/new/"
     make_organization("mine", owner=user)
-    assert client.get("/dashboard/").headers["location"] == "/o/mine/billing/"
+    assert client.get("/dashboard/").headers["location"] == "/o/mine/keys/"
 
 
 def test_the_dashboard_opens_where_it_was_left(client: Client) -> None:
@@ -84,7 +84,7 @@ def test_the_dashboard_opens_where_it_was_left(client: Client) -> None:
         make_organization(slug, owner=user)
     client.force_login(user)
     client.get("/o/second/billing/")
-    assert client.get("/dashboard/").headers["location"] == "/o/second/billing/"
+    assert client.get("/dashboard/").headers["location"] == "/o/second/keys/"
 
 
 def found(client: Client, name: str) -> HttpResponse:
@@ -94,7 +94,7 @@ def found(client: Client, name: str) -> HttpResponse:
 def test_whoever_founds_an_organisation_owns_it(client: Client) -> None:
     user = make_user("founder@example.com")
     client.force_login(user)
-    assert found(client, "Ünïon & Co").headers["location"] == "/o/union-co/billing/"
+    assert found(client, "Ünïon & Co").headers["location"] == "/o/union-co/keys/"
     membership = Membership.objects.get(user=user)
     assert (membership.role, membership.organization.name) == (Role.OWNER, "Ünïon & Co")
     assert membership.organization.projects.get().slug == "default"
@@ -105,7 +105,7 @@ def test_every_organisation_has_an_address_of_its_own(
     client: Client, organization: Organization, name: str, slug: str
 ) -> None:
     client.force_login(make_user("founder@example.com"))
-    assert found(client, name).headers["location"] == f"/o/{slug}/billing/"
+    assert found(client, name).headers["location"] == f"/o/{slug}/keys/"
 
 
 def test_an_organisation_needs_a_name(client: Client) -> None:
