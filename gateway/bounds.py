@@ -41,6 +41,11 @@ def check_headers(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
+def announces_body(headers: dict[bytes, bytes]) -> bool:
+    """Whether something follows the headers, whatever the method."""
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0").lstrip(b"0") != b""
+
+
 def check_length(headers: dict[bytes, bytes]) -> None:
     """Raises `ApiError` (413) for a body that says itself that it is too large."""
     length = headers.get(b"content-length", b"0")

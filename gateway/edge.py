@@ -21,7 +21,18 @@ from gateway import errors, request_ids
 from gateway.allowances import Allowance
 from gateway.api import ApiRequest, EventStreamResponse
 from gateway.auth import Caller, authenticate, check_standing
-from gateway.bounds import HangUpError, Receive, Scope, Send, check_headers, check_length, discard, hung_up, read_body
+from gateway.bounds import (
+    HangUpError,
+    Receive,
+    Scope,
+    Send,
+    announces_body,
+    check_headers,
+    check_length,
+    discard,
+    hung_up,
+    read_body,
+)
 from gateway.routes import methods_of
 from gateway.runtime import Runtime
 
@@ -45,6 +56,7 @@ class Exchange:
         self.allowance: Allowance | None = None  # of its key: told on whatever the answer turns out to be
         self._send = send
         self._streaming = False
+        self._unread = False  # there is a body, and nobody has read it
         self._gone = False  # the caller hung up, and the answer is made for a retry
 
     @property
@@ -73,6 +85,7 @@ class Exchange:
 
     async def _answer(self) -> None:
         headers = check_headers(self.scope)
+        self._unread = announces_body(headers)
         peer = (self.scope.get("client") or ("", 0))[0]
         self.external_id = request_ids.external(headers.get(b"x-request-id", b"").decode("latin-1"), peer)
         principal = await authenticate(
@@ -93,6 +106,7 @@ class Exchange:
             check_length(headers)
             _check_content_type(headers.get(b"content-type", b""))
             request.content = await read_body(self.receive)
+            self._unread = False
         request.entry = self.runtime.ledger.open(
             request_id=self.request_id,
             external_id=self.external_id,
@@ -168,7 +182,7 @@ class Exchange:
         if error.hint:
             log.warning("%s: %s", error.code, error.hint, extra={"request_id": self.shown_id})
         await self._write(error.status, {"content-type": "application/json", **error.headers}, error.body())
-        if error.status == 413:
+        if self._unread and error.status != 408:  # whoever still sends would get a reset instead of the answer
             await discard(self.receive)
 
     async def _admit_failure(self) -> None:

@@ -60,6 +60,7 @@ def access(
                 Provider.objects.filter(slug=slug).update(base_url=vendor.base_url)
             key, secret = make_key(requests_per_minute=100_000)
             make_credit(key.organization)
-        credentials: dict[str, Any] = {f"{slug.upper()}_API_KEY": vendor.credential for slug, vendor in vendors.items()}
-        with live.serving(database=database, log=log, workers=WORKERS, TRUSTED_PROXIES="", **credentials) as gateway:
+        chosen: dict[str, Any] = {f"{slug.upper()}_API_KEY": vendor.credential for slug, vendor in vendors.items()}
+        chosen |= {"GATEWAY_STRANGERS_RPM": 100_000, "GATEWAY_BAD_KEYS_RPM": 100_000}  # all suites try a wrong key
+        with live.serving(database=database, log=log, workers=WORKERS, TRUSTED_PROXIES="", **chosen) as gateway:
             yield Access(gateway.base_url, secret)

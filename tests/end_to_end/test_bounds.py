@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from accounts import keys
 from tests import live
 from tests.end_to_end.conftest import MEGABYTE, Caller, MakeCaller
 from tests.end_to_end.registry import GPT
@@ -180,3 +181,16 @@ def test_a_caller_who_leaves_before_the_body_is_sent_costs_nothing(gateway: live
         connection.sendall(head.encode())
     assert caller.chat().status_code == 200
     assert caller.row().status == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "status"),
+    [("wrong", "/chat/completions", 401), ("right", "/nowhere", 404), ("right", "/models", 405)],
+)
+def test_a_refusal_reaches_a_client_that_is_still_sending(caller: Caller, key: str, path: str, status: int) -> None:
+    """And the connection serves the next request, because nothing of the body is left on it."""
+    headers = {"authorization": f"Bearer {keys.generate()}"} if key == "wrong" else {}
+    for _ in range(5):
+        refused = caller.http.post(path, content=b"x" * (3 * MEGABYTE), headers=headers)
+        assert refused.status_code == status
+        assert caller.http.get("/models").status_code == 200
