@@ -62,7 +62,8 @@ class Reader:
         return data
 
     def _read_chunks(self, buffer: bytes) -> bytes:
-        at, parts = 0, []
+        at = 0
+        parts: list[bytes] = []
         while True:
             line = buffer.find(b"\r\n", at)
             if line < 0:

@@ -28,7 +28,7 @@ CLIENTS = 64
 FILL = """
 WITH made AS (
   SELECT %(organization)s::bigint + (n %% 1000) AS organization_id, n,
-         timestamptz '2026-10-01 00:00:00+00' + n * interval '2.4 s' AS at
+         timestamptz '2026-10-01 00:00:00+00' + n * %(apart)s * interval '1 s' AS at
   FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
 )
 INSERT INTO billing_usageevent (organization_id, request_id, api_key_id, project_id, model_requested, model, provider,
@@ -39,6 +39,7 @@ SELECT organization_id, overlay(billing_uuid_at(at)::text PLACING lpad(to_hex(n)
   'complete', 0, 200, 0, at, at, at, 900
 FROM made
 """
+FILLED_SECONDS = 2_400_000  # they are spread over most of a month
 SINGLE = "INSERT INTO billing_rollupdue (organization_id, hour) VALUES (0, clock_timestamp()) ON CONFLICT DO NOTHING"
 PAGE = "SELECT * FROM billing_usageevent WHERE organization_id = %s ORDER BY request_id DESC LIMIT 50"
 RECEIPT = "SELECT * FROM billing_usageevent WHERE organization_id = %s AND request_id = %s"
@@ -53,17 +54,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="for each figure")
     parser.add_argument("--rows", type=int, default=0, help="usage events to fill the database with")
     options = parser.parse_args()
-    organizations, keys = _customers(1000)
+    organizations, keys = customers(1000)
     print("| what | a second |\n|---|---|", flush=True)
     asyncio.run(_rates(organizations, keys, options.seconds))
     if options.rows:
-        _fill(organizations[0], options.rows)
+        fill_events(organizations[0], options.rows)
         print(f"\nWith {options.rows:,} usage events:\n\n| what | a second |\n|---|---|", flush=True)
         asyncio.run(_rates(organizations, keys, options.seconds))
         _time_queries(organizations[0])
 
 
-def _customers(count: int) -> tuple[list[int], list[int]]:
+def customers(count: int) -> tuple[list[int], list[int]]:
     from django.db import connection
 
     from accounts.models import ApiKey, Organization, Project
@@ -174,7 +175,7 @@ def _quote() -> Quote:
     return Quote(tariff(version=1, model="gpt-test", prices={"input": Decimal(1), "output": Decimal(2)}))
 
 
-def _fill(organization: int, rows: int) -> None:
+def fill_events(organization: int, rows: int) -> None:
     from django.db import connection
 
     began = time.monotonic()
@@ -183,7 +184,9 @@ def _fill(organization: int, rows: int) -> None:
             cursor.execute("SELECT billing_make_partition(%s)", [month])
         for first in range(0, rows, 100_000):
             last = min(first + 100_000, rows) - 1
-            cursor.execute(FILL, {"organization": organization, "first": first, "last": last})
+            cursor.execute(
+                FILL, {"organization": organization, "first": first, "last": last, "apart": FILLED_SECONDS / rows}
+            )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     print(f"\nFilled in {time.monotonic() - began:.0f} s.", flush=True)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from typing import ClassVar
 
 from benchmarks import environments
@@ -20,6 +21,7 @@ from benchmarks.systems import Absent, System
 from config.stack.processes import Service
 
 QUIET = {
+    "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_TELEMETRY": "False",
     "DO_NOT_TRACK": "1",
@@ -33,15 +35,15 @@ class Peer(System):
 
     version: ClassVar[str] = ""
 
-    def _foreign(self, command: list[str], *, ready: str, patience: float = 120, **settings: str) -> Service:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", **settings}
+    def _foreign(self, command: list[str], *, ready: str, settings: Mapping[str, str] | None = None) -> Service:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", **(settings or {})}
         return Service(
             name=self.name,
             command=command,
             env=environment,
             log=self.log,
             ready=lambda _: self.answers(ready),
-            patience=patience,
+            patience=120,
             cwd=self.folder,
         )
 
@@ -59,7 +61,7 @@ class LiteLLM(Peer):
         config.write_text(json.dumps(self._config()), encoding="utf-8")
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--num_workers", "1"]
         command = [str(python.with_name("litellm")), "--config", str(config), *where]
-        return self._foreign(command, ready="/health/liveliness", LITELLM_MODE="PRODUCTION", **QUIET)
+        return self._foreign(command, ready="/health/liveliness", settings=QUIET)
 
     def _config(self) -> dict[str, object]:
         origin = f"http://127.0.0.1:{self.provider_port}"
@@ -92,7 +94,7 @@ class Portkey(Peer):
         program = packages / "@portkey-ai" / "gateway" / "build" / "start-server.js"
         command = [node, str(program), f"--port={self.port}", "--headless"]
         trusted = f"127.0.0.1,127.0.0.1:{self.provider_port}"  # it would not call loopback otherwise
-        return self._foreign(command, ready="/", NODE_ENV="production", TRUSTED_CUSTOM_HOSTS=trusted)
+        return self._foreign(command, ready="/", settings={"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": trusted})
 
     def asks(self, shape: Shape) -> tuple[Ask, ...]:
         headers = {

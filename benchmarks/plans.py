@@ -94,10 +94,10 @@ class Outcome:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        made = cls(**{name: value for name, value in data.items() if isinstance(value, int | float)})
-        made.failed = Counter(data["failed"])
-        for name in ("latency", "first_event", "gap", "age", "late"):
-            setattr(made, name, Histogram.from_json(data[name]))
+        made = cls()
+        for one in fields(cls):
+            kind, value = type(getattr(made, one.name)), data[one.name]
+            setattr(made, one.name, kind.from_json(value) if issubclass(kind, Histogram) else kind(value))
         return made
 
 

@@ -87,11 +87,22 @@ def _anthropic(behaviour: Behaviour) -> Script:
     def event(name: str, **fields: object) -> bytes:
         return b"event: %b\n%b" % (name.encode(), _event({"type": name, **fields}))
 
-    begun = {**head, "content": [], "stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}
+    begun: dict[str, object] = {
+        **head,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {**usage, "output_tokens": 1},
+    }
     block = {"type": "text", "text": ""}
     texts = [{"type": "text_delta", "text": text} for text in _deltas(behaviour)]
     over = {"stop_reason": "end_turn", "stop_sequence": None}
-    whole = {**head, "content": [{"type": "text", "text": _words(behaviour.size)}], **over, "usage": usage}
+    whole: dict[str, object] = {
+        **head,
+        "content": [{"type": "text", "text": _words(behaviour.size)}],
+        **over,
+        "usage": usage,
+    }
     return Script(
         behaviour=behaviour,
         plain=_plain(whole),

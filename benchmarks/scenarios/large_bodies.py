@@ -1,0 +1,57 @@
+"""Requests that carry images: how fast, and how much memory for each byte."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks import machine
+from benchmarks.results import Figure, Section
+from benchmarks.rig import Rig, figures
+from benchmarks.shapes import IMAGE_5, IMAGE_20, MEGABYTE, Shape
+from benchmarks.systems import Gateway, Started, System
+
+SETTLE_SECONDS = 0.3
+
+
+def run(rig: Rig) -> Section:
+    section = Section(
+        "large-bodies",
+        "Large bodies",
+        "Requests that are one base64 image nearly to the last byte, one connection. Memory is the most that the"
+        " process had at once beyond what it had before, in bodies: 3 means that a body was there three times.",
+    )
+    with Started([rig.gateway(), rig.reference(), *rig.peers()]) as started:
+        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
+        systems = [rig.provider, *started.running]
+        for shape in (IMAGE_5, IMAGE_20):
+            size = f"{shape.image // MEGABYTE} MB"
+            found = rig.compare(systems, shape, connections=1)
+            section.figures += figures(
+                f"{size}: throughput",
+                "MB/s",
+                found,
+                lambda one, of=shape: one.outcome.rate * of.image / MEGABYTE,  # type: ignore[misc]
+            )
+            section.figures += figures(
+                f"{size}: processor time a request", "ms", found, lambda one: one.processor_each / 1000
+            )
+            for system in started.running:
+                section.figures.append(_memory(rig, system, shape, f"{size}: memory, in bodies"))
+            memory = section.figure(f"{size}: memory, in bodies", Gateway.name)
+            section.want(f"{size}: memory at most 3 times the body", memory.median if memory else None, most=3)
+    return section
+
+
+def _memory(rig: Rig, system: System, shape: Shape, what: str) -> Figure:
+    """The peak that the kernel itself keeps, so that nothing falls between two looks."""
+    values, refused = [], ""
+    for _ in range(rig.effort.rounds):
+        time.sleep(SETTLE_SECONDS)
+        pids = system.pids()
+        machine.forget_peak(pids)
+        before = machine.resident(pids)
+        sample = rig.measure(system, system.asks(shape), connections=1, seconds=1, warm_up=0.2)
+        values.append((machine.peak_memory(pids) - before) / shape.image)
+        if not sample.outcome.answered:
+            refused = f"nothing was answered: {sample.outcome.failed.most_common(1)}"
+    return Figure(what, system.name, "", tuple(values), refused)

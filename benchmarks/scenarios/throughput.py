@@ -1,0 +1,55 @@
+"""Plain calls as fast as they are answered, and how that changes with the number of connections."""
+
+from __future__ import annotations
+
+from benchmarks.results import Line, Plot, Section
+from benchmarks.rig import Rig, Sample, figures, why_not
+from benchmarks.shapes import PLAIN
+from benchmarks.systems import Gateway, Reference, Started, System
+
+CONNECTIONS = 32
+SWEEP, FULL_SWEEP = (1, 8, 32, 128), (1, 4, 8, 16, 32, 64, 128, 256, 512)
+RATE = "requests a second"
+
+
+def rate(sample: Sample) -> float:
+    return sample.outcome.rate
+
+
+def run(rig: Rig) -> Section:
+    section = Section(
+        "throughput",
+        "Plain calls",
+        f"Each of {CONNECTIONS} connections sends its next request when the last is answered.",
+    )
+    with Started([rig.gateway(), rig.reference(), *rig.peers()]) as started:
+        systems = [rig.provider, *started.running]
+        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
+        found = rig.compare(systems, PLAIN, connections=CONNECTIONS)
+        section.figures += figures(RATE, "", found, rate, rate=rate)
+        section.figures += figures("processor time a request", "µs", found, lambda one: one.processor_each)
+        section.figures += figures("median latency", "ms", found, lambda one: one.outcome.latency.percentile(50))
+        section.plots.append(_sweep(rig, started.running))
+    _want(section)
+    return section
+
+
+def _want(section: Section) -> None:
+    ours = Gateway.name
+    section.want("at least 30 times LiteLLM", section.ratio(RATE, ours, "LiteLLM"), least=30)
+    section.want("at least twice Portkey", section.ratio(RATE, ours, "Portkey"), least=2)
+    section.want("at least a third of a bare ASGI callable", section.ratio(RATE, ours, Reference.name), least=1 / 3)
+
+
+def _sweep(rig: Rig, systems: list[System]) -> Plot:
+    """One short round for each number; LiteLLM and others that are far below are drawn all the same."""
+    lines = []
+    for system in systems:
+        points = []
+        for connections in FULL_SWEEP if rig.effort.full else SWEEP:
+            seconds = rig.effort.either(1.5, 5)
+            sample = rig.measure(system, system.asks(PLAIN), connections=connections, seconds=seconds, warm_up=0.5)
+            if not why_not(sample):
+                points.append((float(connections), sample.outcome.rate))
+        lines.append(Line(system.name, tuple(points)))
+    return Plot("throughput", "Plain calls", "connections", RATE, tuple(lines), logarithmic=True)

@@ -1,0 +1,103 @@
+"""What the gateway needs in its database before it can be measured: customers with keys, money and a budget, models
+with prices. Written through the tests' factories, into the database that DATABASE_URL names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+KEYS = 32  # a key may do 100,000 requests a minute, and the exact limit is on
+MOST_A_MINUTE = 100_000
+DOLLARS = 1_000_000
+CUSTOMERS = 1000
+
+
+def ready() -> None:
+    """Django, for whoever writes to the database."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+
+    django.setup()
+
+
+def models(provider_port: int) -> None:
+    """A provider for each behaviour of the fake one, and its models by both dialects."""
+    from benchmarks.shapes import ALL
+    from tests.factories import make_model, make_price, make_provider, make_route
+
+    for shape in {shape.name: shape for shape in ALL}.values():
+        base_url = f"http://127.0.0.1:{provider_port}{shape.base_path}"
+        provider = make_provider(shape.name, kind=shape.dialect, base_url=base_url, api_key_env="BENCH_CREDENTIAL")
+        make_route(make_model(shape.name, capabilities={"vision": True}), provider, "bench")
+        make_price(shape.name, input="1", output="2")
+
+
+def customer(slug: str, keys: int = KEYS) -> list[str]:
+    """An organisation with credit and a hard budget. The secrets of its keys."""
+    from billing import money
+    from billing.models import Budget
+    from tests.factories import make_credit, make_key, make_organization
+
+    organization = make_organization(slug)
+    make_credit(organization, DOLLARS, ref=slug)
+    Budget.objects.create(organization=organization, name="bench", limit_nano=DOLLARS * money.NANO, hard=True)
+    return [make_key(organization, requests_per_minute=MOST_A_MINUTE)[1] for _ in range(keys)]
+
+
+@contextmanager
+def copied(name: str) -> Iterator[str]:
+    """A copy of the database as it is now, to be filled with more. No gateway may be running."""
+    from django.db import connection
+
+    from tests import live
+
+    template = str(connection.settings_dict["NAME"])
+    connection.close()
+    with live.database(name, template=template):
+        yield name
+
+
+def fill(keys: int, events: int) -> None:
+    """So many more keys and usage events of 1,000 more organisations, as they would be after years."""
+    from django.db import connection
+
+    from benchmarks.ledger import customers, fill_events
+
+    organizations, _ = customers(CUSTOMERS)
+    with connection.cursor() as cursor:
+        for first in range(0, keys, 100_000):
+            cursor.execute(MANY_KEYS, {"first": first, "last": min(first + 100_000, keys) - 1, "of": organizations})
+    fill_events(organizations[0], events)
+
+
+def open_holds() -> int:
+    """Requests that the ledger still holds money for."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM billing_hold")
+        return int(cursor.fetchone()[0])
+
+
+def reads_of_keys() -> int:
+    """How often the table of keys was looked at so far, by index or as a whole."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT coalesce(idx_scan, 0) + coalesce(seq_scan, 0) FROM pg_stat_user_tables"
+            " WHERE relname = 'accounts_apikey'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+MANY_KEYS = """
+INSERT INTO accounts_apikey (organization_id, project_id, scopes, name, digest, pepper_version, hint_first4, hint_last4,
+  created_at)
+SELECT owner.organization_id, owner.id, ARRAY['chat'], 'old key ' || n, sha256(n::text::bytea), 1, 'AAAA',
+  'AAAA', now()
+FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+JOIN accounts_project owner ON owner.organization_id = (%(of)s::bigint[])[1 + n %% 1000]
+"""
