@@ -19,9 +19,12 @@ Scale = Callable[[float], float]
 def svg(plot: Plot) -> str:
     """The whole drawing. A plot without points says so."""
     lines = [line for line in plot.lines if line.points]
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
-        f' font-size="12" role="img" aria-label="{escape(plot.title, quote=True)}">',
+        f' font-size="12" role="img" aria-label="{escape(plot.title, quote=True)}">'
+    )
+    parts = [
+        head,
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="22" font-size="15" font-weight="bold">{escape(plot.title)}</text>',
     ]
@@ -67,8 +70,7 @@ def _axes(plot: Plot, xs: Sequence[float], across: Scale, levels: Sequence[float
         y = up(level)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="#d0d7de"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(level)}</text>')
-    for x in _marks(xs):
-        parts.append(f'<text x="{across(x):.1f}" y="{floor + 18}" text-anchor="middle">{x:g}</text>')
+    parts += [f'<text x="{across(x):.1f}" y="{floor + 18}" text-anchor="middle">{x:g}</text>' for x in _marks(xs)]
     parts.append(f'<text x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(plot.x)}</text>')
     parts.append(f'<text x="{LEFT}" y="{TOP - 4}" fill="#57606a">{escape(plot.y)}</text>')
     return parts

@@ -79,7 +79,7 @@ def why_not(sample: Sample, *, measured: float | None = None, ceiling: float | N
     """
     outcome = sample.outcome
     asked = outcome.answered + outcome.failures
-    if not asked:
+    if not asked and not outcome.events:
         return "nothing was answered"
     if outcome.failures > asked * FAILED_SHARE:
         what, count = outcome.failed.most_common(1)[0]

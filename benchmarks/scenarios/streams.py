@@ -34,7 +34,7 @@ def run(rig: Rig) -> Section:
             section.figures += figures(label, "", found, event_rate, rate=event_rate)
             figure = section.figure(label, Gateway.name)
             section.want(f"{label}: at least {least:,}", figure.median if figure else None, least=least)
-        held = rig.compare(systems, PACED_BRIEFLY, connections=HELD_CONNECTIONS, ramp=1.0, rounds=1, warm_up=1.5)
+        held = rig.compare(systems, PACED_BRIEFLY, connections=HELD_CONNECTIONS, ramp=1.0, once=True, rounds=1)
     section.figures += figures(HELD, "ms", held, lambda one: one.outcome.age.percentile(99.9), timed=True)
     section.figures += figures("an event's way, longest", "ms", held, lambda one: one.outcome.age.highest / 1000)
     section.notes.append(
