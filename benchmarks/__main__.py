@@ -32,6 +32,9 @@ SERVERS = "BENCH_SERVERS"  # the processes of Postgres and Valkey, as ./dev tell
 
 def main() -> int:
     options = _options(sys.argv[1:])
+    if sys.platform != "linux":
+        print("Processes are pinned and watched as only Linux lets one: measure there.", file=sys.stderr)
+        return 1
     seeds.ready()
     with tempfile.TemporaryDirectory(prefix="2389-bench-") as folder:
         try:

@@ -48,7 +48,7 @@ class Reader:
         try:
             self.status = int(head[9:12])
         except ValueError as error:
-            raise BadAnswerError(head[:60].decode("latin-1")) from error
+            raise BadAnswerError(head[:60].decode("latin-1").strip()) from error
         self._in_body = True
         length = _LENGTH.search(head)
         self._chunked = length is None and _CHUNKED.search(head) is not None

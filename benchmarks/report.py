@@ -1,4 +1,4 @@
-"""What was found, for people and for programs: Markdown, JSON, plots, and the marked part of docs/performance.md."""
+"""What was found, for people and for programs: Markdown, JSON, plots, and a part of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.plots import svg
 from benchmarks.results import Report, Section
 from config.stack.state import ROOT
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+BEGIN, END = "\n## Figures\n", "\n## Curves\n"  # headings of the page: a comment would be seen by its readers
 PAGE = ROOT / "docs" / "performance.md"
 KEPT = ROOT / "benchmarks" / "results"
 VERDICTS = {True: "met", False: "**not met**", None: "no figure"}
@@ -66,10 +66,10 @@ def write(report: Report, folder: Path) -> Path:
 
 
 def write_page(report: Report, page: Path = PAGE) -> None:
-    """Replace what stands between the marks."""
+    """Replace what stands between the two headings."""
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{page.name} has no part between '{BEGIN}' and '{END}'.")
-    page.write_text(f"{before}{BEGIN}\n\n{markdown(report, level=3)}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page.name} has no part between '{BEGIN.strip()}' and '{END.strip()}'.")
+    page.write_text(f"{before}{BEGIN}\n{markdown(report, level=3)}{END}{after}", encoding="utf-8")

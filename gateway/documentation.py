@@ -16,7 +16,8 @@ from gateway.markdown import Renderer
 # What people look for first comes first; pages that are not named here follow by name.
 ORDER = (
     "index", "quickstart", "api", "clients", "models", "embeddings", "compatibility", "sandbox", "errors", "limits",
-    "billing", "keys", "accounts", "usage-api", "webhooks", "providers", "credit", "ledger", "registry", "settings",
+    "billing", "keys", "accounts", "usage-api", "webhooks", "providers", "credit", "ledger", "registry", "performance",
+    "settings",
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def run(rig: Rig) -> Section:
     section = Section(
         "soak",
         "Soak",
-        f"{seconds / 60:.0f} minutes of plain calls and streams, at {LOAD:.0%} of what the same mix reaches at most;"
+        f"{seconds:.0f} s of plain calls and streams, at {LOAD:.0%} of what the same mix reaches at most;"
         f" {HANG_UP:.0%} of the callers hang up at a random moment.",
     )
     gateway = rig.gateway()
