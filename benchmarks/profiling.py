@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import environments, machine
 from benchmarks.rig import Rig
@@ -24,6 +26,8 @@ SHOWN = 30
 SAMPLES_A_SECOND = 200
 STARTS_WITHIN = 600.0  # under callgrind everything takes fifty times as long
 COUNTED, WARM = 200, 50
+SLOWLY = 5.0  # requests a second that are managed inside callgrind
+WARM_SECONDS = 2.0
 TOTAL = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
 AROUND = ("(granian/", "(multiprocessing/", "(click/", "(<frozen runpy>", "(threading.py", "granian/__main__.py")
 LOADS = (("plain calls", PLAIN), ("streams", FAST_STREAM))
@@ -48,7 +52,9 @@ def run(rig: Rig, *, instructions: bool) -> None:
 
 
 def _sampled(rig: Rig, gateway: Gateway, shape: Shape, sampler: Path) -> Counter[tuple[str, ...]]:
-    """The stacks of a worker while it is as busy as it can be."""
+    """The stacks of a worker while it is as busy as it can be, once it has begun to be."""
+    load: dict[str, Any] = {"asks": gateway.asks(shape), "connections": CONNECTIONS}
+    rig.measure(gateway, **load, seconds=WARM_SECONDS, warm_up=0)
     raw = rig.folder / f"stacks-{shape.name}.txt"
     seconds = max(2, round(rig.effort.seconds * 2))
     worker = busiest(gateway.worker_pids())
@@ -62,13 +68,13 @@ def _sampled(rig: Rig, gateway: Gateway, shape: Shape, sampler: Path) -> Counter
         "--rate",
         str(SAMPLES_A_SECOND),
     ]
-    command += ["--format", "raw", "--output", str(raw)]
+    command += ["--format", "raw", "--output", str(raw), "--gil"]  # only who runs Python, not who waits
     done: list[subprocess.CompletedProcess[str]] = []
     thread = threading.Thread(
         target=lambda: done.append(subprocess.run(command, capture_output=True, text=True, check=False))
     )
     thread.start()
-    rig.measure(gateway, gateway.asks(shape), connections=CONNECTIONS, seconds=seconds, warm_up=0.5)
+    rig.measure(gateway, **load, seconds=seconds, warm_up=0.5)
     thread.join()
     if not raw.exists():
         raise StackError(f"py-spy took no samples: {done[0].stderr.strip() or done[0].stdout.strip()}")
@@ -131,20 +137,29 @@ def _count(rig: Rig) -> None:
         raise StackError("Instructions are counted by callgrind: install valgrind.")
     gateway = Counted(rig.folder, rig.cores, rig.provider.port, rig.keys)
     with Started([gateway]):
-        asks = gateway.asks(PLAIN)
-        rig.measure(gateway, asks, connections=1, rate=5, seconds=WARM / 5, warm_up=0, timeout=120)
+        load: dict[str, Any] = {"connections": 1, "rate": SLOWLY, "warm_up": 0, "timeout": 300}
+        rig.measure(gateway, gateway.asks(PLAIN), seconds=WARM / SLOWLY, **load)
         worker = busiest(gateway.pids())
         _control("--instr=on", worker)
-        sample = rig.measure(gateway, asks, connections=1, rate=5, seconds=COUNTED / 5, warm_up=0, timeout=300)
-        _control("--instr=off", worker)
+        began = time.monotonic()
+        sample = rig.measure(gateway, gateway.asks(PLAIN), seconds=COUNTED / SLOWLY, **load)
+        took = time.monotonic() - began
         _control("--dump", worker)
-    total = max((int(found[1]) for path in rig.folder.glob("callgrind.*") for found in _totals(path)), default=0)
+        time.sleep(took)
+        _control("--dump", worker)
+        busy, idle = (dumped(rig.folder, worker, number) for number in (1, 2))
     answered = sample.outcome.answered
-    print(f"\n{total / max(answered, 1):,.0f} instructions for each of {answered} plain requests.", flush=True)
+    each = (busy - idle) / max(answered, 1)
+    print(f"\n{each:,.0f} instructions for each of {answered} plain requests; {idle / took:,.0f} a second without any.")
 
 
-def _totals(path: Path) -> list[re.Match[str]]:
-    return list(TOTAL.finditer(path.read_text(encoding="utf-8", errors="replace")))
+def dumped(folder: Path, pid: int, number: int) -> int:
+    """The instructions that a dump of callgrind's has counted since the one before."""
+    text = (folder / f"callgrind.{pid}.{number}").read_text(encoding="utf-8", errors="replace")
+    found = TOTAL.search(text)
+    if found is None:
+        raise StackError(f"callgrind's dump {number} of process {pid} has no total.")
+    return int(found[1])
 
 
 def _control(order: str, pid: int) -> None:

@@ -12,10 +12,11 @@ import pytest
 
 from benchmarks import report
 from benchmarks.plots import svg, ticks
-from benchmarks.profiling import own, read_stacks, whole
+from benchmarks.profiling import dumped, own, read_stacks, whole
 from benchmarks.results import Figure, Line, Plot, Report, Section
 from benchmarks.scenarios import NAMES, find
 from benchmarks.scenarios.soak import slope
+from config.stack.state import StackError
 from gateway.markdown import Renderer
 
 
@@ -128,6 +129,15 @@ def test_samples_are_counted_by_function() -> None:
     stacks = read_stacks("main (a.py:1);run (b.py:7) 3\nmain (a.py:2);run (b.py:9);run (b.py:9) 2\n")
     assert own(stacks) == {"run (b.py)": 5}
     assert whole(stacks) == {"main (a.py)": 5, "run (b.py)": 5}
+
+
+def test_instructions_are_read_from_the_dump_that_is_meant(tmp_path: Path) -> None:
+    for number, count in ((1, 1234), (2, 99)):
+        (tmp_path / f"callgrind.7.{number}").write_text(f"events: Ir\nfn=(1) run\n16 {count}\n\ntotals: {count}\n")
+    assert [dumped(tmp_path, 7, number) for number in (1, 2)] == [1234, 99]
+    (tmp_path / "callgrind.7.3").write_text("events: Ir\n")
+    with pytest.raises(StackError, match="dump 3"):
+        dumped(tmp_path, 7, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)
