@@ -81,23 +81,34 @@ def open_holds() -> int:
 
 
 def reads_of_keys() -> int:
-    """How often the table of keys was looked at so far, by index or as a whole."""
+    """How often the table of keys' secrets was looked at so far, by index or as a whole."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT coalesce(idx_scan, 0) + coalesce(seq_scan, 0) FROM pg_stat_user_tables"
-            " WHERE relname = 'accounts_apikey'"
+            " WHERE relname = 'accounts_apikeysecret'"
         )
         return int(cursor.fetchone()[0])
 
 
+# Each is like the first key there is, whatever columns that has, but for what must differ.
 MANY_KEYS = """
-INSERT INTO accounts_apikey (organization_id, project_id, scopes, name, digest, pepper_version, hint_first4, hint_last4,
-  created_at)
-SELECT owner.organization_id, owner.id, ARRAY['chat'], 'old key ' || n, sha256(n::text::bytea), 1, 'AAAA',
-  'AAAA', now()
-FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
-JOIN accounts_project owner ON owner.organization_id = (%(of)s::bigint[])[1 + n %% 1000]
+WITH made AS (
+  INSERT INTO accounts_apikey
+  SELECT row.* FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+  JOIN accounts_project owner ON owner.organization_id = (%(of)s::bigint[])[1 + n %% 1000]
+  JOIN accounts_apikey sample ON sample.id = (SELECT min(id) FROM accounts_apikey)
+  CROSS JOIN LATERAL jsonb_populate_record(sample, jsonb_build_object(
+    'id', nextval(pg_get_serial_sequence('accounts_apikey', 'id')), 'organization_id', owner.organization_id,
+    'project_id', owner.id, 'owner_id', NULL, 'form', NULL, 'name', 'old key ' || n)) row
+  RETURNING id
+)
+INSERT INTO accounts_apikeysecret
+SELECT row.* FROM made
+JOIN accounts_apikeysecret sample ON sample.id = (SELECT min(id) FROM accounts_apikeysecret)
+CROSS JOIN LATERAL jsonb_populate_record(sample, jsonb_build_object(
+  'id', nextval(pg_get_serial_sequence('accounts_apikeysecret', 'id')), 'api_key_id', made.id,
+  'digest', sha256(made.id::text::bytea))) row
 """

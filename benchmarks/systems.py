@@ -22,6 +22,8 @@ from config.stack import services
 from config.stack.processes import Service
 from config.stack.state import State, free_port
 
+STREAM_LIMITS = ("GATEWAY_STREAMS_PER_KEY", "GATEWAY_STREAMS_PER_ORGANIZATION", "GATEWAY_STREAMS_PER_PROCESS")
+
 
 class Absent(Exception):  # noqa: N818 - no error: the measurement goes on without it
     """It cannot be run on this machine. Says why."""
@@ -158,6 +160,7 @@ class Gateway(System):
             "GATEWAY_SPOOL_DIR": str(self.folder / f"spool-{self.port}"),
             "BENCH_CREDENTIAL": "not-a-secret",
             "TRUSTED_PROXIES": "",
+            **dict.fromkeys(STREAM_LIMITS, "10000"),  # counted, but out of the way
             **self._settings,
         }
         if self._database:
