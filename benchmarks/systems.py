@@ -192,6 +192,11 @@ class Started:
         self.running: list[System] = []
         self.absent: dict[str, str] = {}
 
+    @property
+    def left_out(self) -> list[str]:
+        """A sentence for each that is not there."""
+        return [f"{name} is left out: {why}." for name, why in self.absent.items()]
+
     def __enter__(self) -> Started:
         try:
             for system in self._systems:

@@ -20,12 +20,13 @@ def run(rig: Rig) -> Section:
         "Requests that are one base64 image nearly to the last byte, one connection. Memory is the most that the"
         " process had at once beyond what it had before, in bodies: 3 means that a body was there three times.",
     )
-    with Started([rig.gateway(), rig.reference(), *rig.peers()]) as started:
-        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
-        systems = [rig.provider, *started.running]
+    others = rig.peers()
+    section.notes += others.left_out
+    with Started([rig.gateway(), rig.reference()]) as started:
+        systems = [rig.provider, *started.running, *others.running]
         for shape in (IMAGE_5, IMAGE_20):
             size = f"{shape.image // MEGABYTE} MB"
-            found = rig.compare(systems, shape, connections=1)
+            found = rig.compare(systems, shape, connections=1, rounds=rig.effort.rounds if rig.effort.full else 1)
             section.figures += figures(
                 f"{size}: throughput",
                 "MB/s",
@@ -35,7 +36,7 @@ def run(rig: Rig) -> Section:
             section.figures += figures(
                 f"{size}: processor time a request", "ms", found, lambda one: one.processor_each / 1000
             )
-            for system in started.running:
+            for system in systems[1:]:
                 section.figures.append(_memory(rig, system, shape, f"{size}: memory, in bodies"))
             memory = section.figure(f"{size}: memory, in bodies", Gateway.name)
             section.want(f"{size}: memory at most 3 times the body", memory.median if memory else None, most=3)

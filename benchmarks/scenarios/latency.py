@@ -22,10 +22,11 @@ def run(rig: Rig) -> Section:
         f"{RATE:.0f} requests a second are due at fixed moments, the provider answers after {SLOW.behaviour.delay} ms."
         " Time runs from when a request was due. Shown is what is added to the provider asked directly.",
     )
-    with Started([rig.gateway(), rig.reference(), *rig.peers()]) as started:
-        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
-        systems = [rig.provider, *started.running]
-        seconds = rig.effort.either(5, 60)
+    others = rig.peers()
+    section.notes += others.left_out
+    with Started([rig.gateway(), rig.reference()]) as started:
+        systems = [rig.provider, *started.running, *others.running]
+        seconds = rig.effort.either(3, 60)
         found = rig.compare(systems, SLOW, rate=RATE, connections=400, seconds=seconds, rounds=rig.effort.rounds)
     for percent in PERCENTILES:
         section.figures += _added(found, percent)

@@ -68,10 +68,10 @@ def _line(rig: Rig, system: System, sizes: tuple[int, ...]) -> Line:
 
 def _peers(rig: Rig, section: Section) -> list[Line]:
     """The others only as far as they get."""
-    with Started(rig.peers()) as started:
-        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
-        sizes = (25, 50, PEERS_AT_MOST) if rig.effort.full else (PEERS_AT_MOST,)
-        lines = [_line(rig, system, sizes) for system in started.running]
+    others = rig.peers()
+    sizes = (25, 50, PEERS_AT_MOST) if rig.effort.full else (PEERS_AT_MOST,)
+    lines = [_line(rig, system, sizes) for system in others.running]
+    section.notes += others.left_out
     section.notes += [
         f"{line.label} with {points[0]:.0f} streams: first event, p99, after {points[1]:,.0f} ms."
         for line in lines

@@ -23,9 +23,10 @@ def run(rig: Rig) -> Section:
         f"{CONNECTIONS} connections read streams of {FAST_STREAM.behaviour.events} events, which the provider sends one"
         " a packet and as fast as they are taken.",
     )
-    with Started([rig.gateway(), rig.reference(), *rig.peers()]) as started:
-        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
-        systems = [rig.provider, *started.running]
+    others = rig.peers()
+    section.notes += others.left_out
+    with Started([rig.gateway(), rig.reference()]) as started:
+        systems = [rig.provider, *started.running, *others.running]
         for shape, label, least in (
             (FAST_STREAM, "events a second, OpenAI", 25_000),
             (FAST_TRANSLATED, "events a second, from Anthropic", 12_000),

@@ -22,14 +22,15 @@ def run(rig: Rig) -> Section:
         "Plain calls",
         f"Each of {CONNECTIONS} connections sends its next request when the last is answered.",
     )
-    with Started([rig.gateway(), rig.reference(), *rig.peers()]) as started:
-        systems = [rig.provider, *started.running]
-        section.notes += [f"{name} is left out: {why}." for name, why in started.absent.items()]
+    others = rig.peers()
+    section.notes += others.left_out
+    with Started([rig.gateway(), rig.reference()]) as started:
+        systems = [rig.provider, *started.running, *others.running]
         found = rig.compare(systems, PLAIN, connections=CONNECTIONS)
         section.figures += figures(RATE, "", found, rate, rate=rate)
         section.figures += figures("processor time a request", "µs", found, lambda one: one.processor_each)
         section.figures += figures("median latency", "ms", found, lambda one: one.outcome.latency.percentile(50))
-        section.plots.append(_sweep(rig, started.running))
+        section.plots.append(_sweep(rig, systems[1:]))
     _want(section)
     return section
 
@@ -47,7 +48,7 @@ def _sweep(rig: Rig, systems: list[System]) -> Plot:
     for system in systems:
         points = []
         for connections in FULL_SWEEP if rig.effort.full else SWEEP:
-            seconds = rig.effort.either(1.5, 5)
+            seconds = rig.effort.either(1, 5)
             sample = rig.measure(system, system.asks(PLAIN), connections=connections, seconds=seconds, warm_up=0.5)
             if not why_not(sample):
                 points.append((float(connections), sample.outcome.rate))

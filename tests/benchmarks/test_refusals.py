@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.machine import Cores
@@ -70,3 +72,9 @@ def test_the_gateway_has_a_core_to_itself_where_there_are_two(available: set[int
     cores = Cores.share(available)
     parts = (cores.gateway, cores.load, cores.provider, cores.servers)
     assert " ".join(str(min(part)) for part in parts) == told
+
+
+def test_directly_the_generator_and_the_provider_are_what_is_measured() -> None:
+    direct = replace(sample(busy=0.5, beside=0.96), system="Directly")
+    assert why_not(direct) == ""
+    assert "failed" in why_not(replace(sample(failed=500), system="Directly"))
