@@ -39,9 +39,9 @@ def run(rig: Rig) -> Section:
         for percent in (50, 99):
             values = tuple(one.outcome.latency.percentile(percent) for one in samples)
             section.figures.append(Figure(f"p{percent}", name, "ms", values, refused))
-        section.figures.append(Figure("reads of the table of keys", name, "", tuple(reads[name])))
+        section.figures.append(Figure("keys looked up", name, "", tuple(reads[name])))
     section.want("p99 at most 3 times that of a warm one", section.ratio("p99", COLD, WARM), most=3)
-    cold = section.figure("reads of the table of keys", COLD)
+    cold = section.figure("keys looked up", COLD)
     section.want(f"no herd: at most twice the {KEYS} keys are read", cold.median if cold else None, most=2 * KEYS)
     return section
 

@@ -25,7 +25,7 @@ def run(rig: Rig) -> Section:
         "soak",
         "Soak",
         f"{seconds:.0f} s of plain calls and streams, at {LOAD:.0%} of what the same mix reaches at most;"
-        f" {HANG_UP:.0%} of the callers hang up at a random moment.",
+        f" {HANG_UP:.0%} of the callers hang up within a second and a half, unless they are answered before.",
     )
     gateway = rig.gateway()
     with Started([gateway]):
