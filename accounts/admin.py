@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts import admin_audit, audit, email_addresses, members, second_factors
+from accounts import admin_audit, audit, email_addresses, key_life, second_factors
 from accounts.admin_mail import KeptMailAdmin as KeptMailAdmin
 from accounts.audit import Action
 from accounts.models import ApiKey, Membership, Organization, Project, User
@@ -393,6 +393,6 @@ class ApiKeyAdmin(Kept, ModelAdmin[ApiKey]):
         found = list(queryset.filter(revoked_at=None).select_related("organization"))
         for key in found:
             with transaction.atomic():
-                members.revoke_key(audit.operator(request), key, reason="the operator revoked it")
+                key_life.revoke(audit.operator(request), [key.pk], reason="the operator revoked it")
                 self.log_change(request, key, "Revoked.")
         messages.success(request, f"Revoked: {', '.join(map(str, found))}." if found else "Nothing to revoke.")

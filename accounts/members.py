@@ -11,7 +11,7 @@ from django.db.models import CharField, Count, F, Max, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Lower, NullIf
 from django.http import Http404, HttpRequest
 
-from accounts import audit, roles
+from accounts import audit, key_life, roles
 from accounts.audit import Action, Actor, Change
 from accounts.models import ApiKey, Membership, Organization
 from accounts.roles import May, Role
@@ -81,16 +81,10 @@ def end(who: Actor, member: Membership, action: Action) -> None:
     """The membership is over, and with it the person's keys here. Service accounts' keys stay. Call it locked."""
     organization, ended = member.organization, list(keys_of(member))
     audit.record(who, organization, action, member, role=member.role, keys_revoked=[key.hint for key in ended])
-    for key in ended:
-        revoke_key(who, key, reason="its holder is no longer a member")
+    key_life.revoke(who, [key.pk for key in ended], reason="its holder is no longer a member")
     pk = member.pk
     member.delete()
     member.pk = pk  # for whoever says what was done
-
-
-def revoke_key(who: Actor, key: ApiKey, *, reason: str) -> None:
-    key.revoke()
-    audit.record(who, key.organization, Action.KEY_REVOKED, key, reason=reason)
 
 
 def _under_lock(request: HttpRequest, organization: Organization, pk: int) -> tuple[Membership, Membership]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts import audit, members
+from accounts import audit, key_life
 from accounts.audit import Action, Actor
 from accounts.models import ApiKey, Invitation, Membership, Organization, Project, User
 
@@ -78,8 +78,7 @@ def close(request: HttpRequest, organization: Organization) -> None:
     locked.save(update_fields=["closed_at"])
     Invitation.objects.of(locked).waiting().update(revoked_at=locked.closed_at)
     audit.record(request, locked, Action.ORGANIZATION_CLOSED, keys_revoked=[key.hint for key in ended])
-    for key in ended:
-        members.revoke_key(audit.person(request), key, reason="the organisation was closed")
+    key_life.revoke(audit.person(request), [key.pk for key in ended], reason="the organisation was closed")
 
 
 def _told(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts import audit, members
+from accounts import audit, key_life
 from accounts.audit import Action, Change
 from accounts.models import ApiKey, Organization, Project
 
@@ -60,8 +60,7 @@ def archive(request: HttpRequest, project: Project) -> None:
     project.archived_at = timezone.now()
     project.save(update_fields=["archived_at"])
     audit.record(request, organization, Action.PROJECT_ARCHIVED, project, keys_revoked=[key.hint for key in ended])
-    for key in ended:
-        members.revoke_key(audit.person(request), key, reason="its project was archived")
+    key_life.revoke(audit.person(request), [key.pk for key in ended], reason="its project was archived")
 
 
 @transaction.atomic
