@@ -5,15 +5,13 @@ It is built on first use from the files in `requirements/`, and again when one o
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.systems import Absent
+from config.stack import environments
 from config.stack.state import ROOT
 
 REQUIREMENTS = Path(__file__).with_name("requirements")
@@ -28,16 +26,10 @@ def python_of(name: str) -> Path:
     if _is_built(folder, wanted):
         return folder / "bin" / "python"
     shutil.rmtree(folder, ignore_errors=True)
-    asked = ["--requirement", str(wanted[0]), "--constraint", str(wanted[1])]
-    python, uv = str(folder / "bin" / "python"), _uv()
-    if uv:
-        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)], name)
-        _run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *asked], name)
-    else:
-        _run([sys.executable, "-m", "venv", str(folder)], name)
-        _run([python, "-m", "pip", "install", "--quiet", *asked], name)
+    for command in environments.commands(folder, requirements=wanted[0], constraints=wanted[1]):
+        _run(command, name)
     _built(folder, wanted)
-    return Path(python)
+    return folder / "bin" / "python"
 
 
 def node_packages(name: str) -> tuple[str, Path]:
@@ -60,12 +52,16 @@ def node_packages(name: str) -> tuple[str, Path]:
 def _run(command: Sequence[str], name: str, *, cwd: Path = ROOT) -> None:
     if command[-1] != str(KEPT / name):  # a bare environment is made in no time
         print(f"Installing {name} into .dev/peers ...", flush=True)
-    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    environment.setdefault("UV_SYSTEM_CERTS", "true")
     KEPT.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+            command,
+            cwd=cwd,
+            env=environments.variables(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=INSTALL_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
         raise Absent(f"it could not be installed within {INSTALL_SECONDS} s") from error
@@ -74,23 +70,10 @@ def _run(command: Sequence[str], name: str, *, cwd: Path = ROOT) -> None:
         raise Absent(f"it could not be installed: {said[-1] if said else 'no word why'}")
 
 
-def _uv() -> str | None:
-    """The one that ./dev installs with."""
-    private = ROOT / ".dev" / "boot" / "bin" / "uv"
-    return shutil.which("uv") or (str(private) if private.exists() else None)
-
-
-def _stamp(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
 def _is_built(folder: Path, files: Sequence[Path]) -> bool:
     mark = folder / ".installed"
-    return mark.exists() and mark.read_text(encoding="utf-8") == _stamp(files)
+    return mark.exists() and mark.read_text(encoding="utf-8") == environments.stamp(files)
 
 
 def _built(folder: Path, files: Sequence[Path]) -> None:
-    (folder / ".installed").write_text(_stamp(files), encoding="utf-8")
+    (folder / ".installed").write_text(environments.stamp(files), encoding="utf-8")

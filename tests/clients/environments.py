@@ -7,12 +7,9 @@ kept in `.dev/clients` until one of these files changes.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import NoReturn
 
 import pytest
 
+from config.stack import environments
 from tests.live import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -41,9 +39,9 @@ def python_of(name: str, *, requirements: Path = REQUIREMENTS) -> Path:
     folder = KEPT / name
     wanted = [requirements / f"{name}.txt", requirements / f"{name}.constraints.txt"]
     with _locked(name):
-        if _stamp(wanted) != _read(folder / ".installed"):
+        if environments.stamp(wanted) != _read(folder / ".installed"):
             _build(folder, requirements=wanted[0], constraints=wanted[1])
-            (folder / ".installed").write_text(_stamp(wanted), encoding="utf-8")
+            (folder / ".installed").write_text(environments.stamp(wanted), encoding="utf-8")
     return folder / "bin" / "python"
 
 
@@ -54,9 +52,9 @@ def node_with_packages() -> Path:
         pytest.skip("NOT TESTED: node and npm are not on the PATH, so the Vercel AI SDK was left out.")
     lock, installed = NODE / "package-lock.json", NODE / "node_modules" / ".installed"
     with _locked("node"):
-        if _stamp([lock]) != _read(installed):
+        if environments.stamp([lock]) != _read(installed):
             _run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], what="the Vercel AI SDK", cwd=NODE)
-            installed.write_text(_stamp([lock]), encoding="utf-8")
+            installed.write_text(environments.stamp([lock]), encoding="utf-8")
     return Path(program)
 
 
@@ -71,29 +69,19 @@ def _locked(name: str) -> Iterator[None]:
 
 def _build(folder: Path, *, requirements: Path, constraints: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    asked = ["--quiet", "--requirement", str(requirements), "--constraint", str(constraints)]
-    what, uv = requirements.stem, _uv()
-    if uv:
-        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)], what=what)
-        _run(
-            [uv, "pip", "install", "--compile-bytecode", "--python", str(folder / "bin" / "python"), *asked], what=what
-        )
-    else:
-        _run([sys.executable, "-m", "venv", str(folder)], what=what)
-        _run([str(folder / "bin" / "python"), "-m", "pip", "install", *asked], what=what)
-
-
-def _uv() -> str | None:
-    """The one that ./dev installs with."""
-    private = ROOT / ".dev" / "boot" / "bin" / "uv"
-    return shutil.which("uv") or (str(private) if private.exists() else None)
+    for command in environments.commands(folder, requirements=requirements, constraints=constraints):
+        _run(command, what=requirements.stem)
 
 
 def _run(command: Sequence[str], *, what: str, cwd: Path = HERE) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    environment.setdefault("UV_SYSTEM_CERTS", "true")
     done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+        command,
+        cwd=cwd,
+        env=environments.variables(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=INSTALL_SECONDS,
     )
     if done.returncode == 0:
         return
@@ -105,13 +93,6 @@ def give_up(said: str, *, what: str) -> NoReturn:
     if UNREACHABLE.search(said):
         pytest.skip(f"NOT TESTED: {what} could not be fetched, so it was left out: {said[-300:]}")
     pytest.fail(f"{what} could not be installed:\n{said[-2000:]}")
-
-
-def _stamp(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _read(path: Path) -> str:
