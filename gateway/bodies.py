@@ -42,7 +42,7 @@ async def aside(size: int, work: Callable[[Given], Result], given: Given) -> Res
 
 def parse_object(content: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises `ApiError` (400)."""
-    _check_structure(content)
+    commas, opened = _check_structure(content)
     try:
         payload = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -51,7 +51,8 @@ def parse_object(content: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(payload, dict):
         raise errors.invalid('The body must be a JSON object, such as {"model": "...", "messages": [...]}.')
-    _check_containers(payload)
+    if commas >= settings.GATEWAY_MAX_JSON_ENTRIES or opened > settings.GATEWAY_MAX_JSON_DEPTH:
+        _check_containers(payload)
     if len(content) > settings.GATEWAY_MAX_TEXT_CHARACTERS:
         _check_texts(payload)
     return payload
@@ -65,17 +66,22 @@ def written(path: Path) -> str:
     return text
 
 
-def _check_structure(content: bytes) -> None:
-    """Refuse a body of too many values before they are made. Most bodies pass by three counts of a byte."""
+def _check_structure(content: bytes) -> tuple[int, int]:
+    """Refuse a body of too many values before they are made. Most bodies pass by three counts of a byte.
+
+    The answer: how many commas there are at most, and how many lists and objects are opened.
+    """
     most = settings.GATEWAY_MAX_JSON_VALUES
-    if sum(map(content.count, _STRUCTURE)) <= most:
-        return
+    commas, lists, objects = map(content.count, _STRUCTURE)
+    if commas + lists + objects <= most:
+        return commas, lists + objects
     without_escapes = content.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in content else content
     if without_escapes.count(b'"') > 4 * (most + 1):  # a key and a value for each of them
         raise _too_many_values(most)
     outside = without_escapes.translate(None, _ALL_ELSE).split(b'"')[::2]
     if sum(map(len, outside)) > most:
         raise _too_many_values(most)
+    return commas, lists + objects
 
 
 def _too_many_values(most: int) -> errors.ApiError:
