@@ -68,10 +68,12 @@ async def read_body(receive: Receive) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(settings.GATEWAY_BODY_TOTAL_SECONDS):
+        now = asyncio.get_running_loop().time
+        last = now() + settings.GATEWAY_BODY_TOTAL_SECONDS
+        first = min(settings.GATEWAY_BODY_TOTAL_SECONDS, settings.GATEWAY_BODY_IDLE_SECONDS)
+        async with asyncio.timeout(first) as patience:
             while True:
-                async with asyncio.timeout(settings.GATEWAY_BODY_IDLE_SECONDS):
-                    message = await receive()
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise HangUpError
                 part = message.get("body", b"")
@@ -81,6 +83,7 @@ async def read_body(receive: Receive) -> bytes:
                 parts.append(part)
                 if not message.get("more_body"):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
+                patience.reschedule(min(last, now() + settings.GATEWAY_BODY_IDLE_SECONDS))
     except TimeoutError as error:
         raise errors.ApiError(
             408,
