@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from accounts.batching import Batcher
 from accounts.pool import Pool
-from billing.batching import Batcher
 from billing.entries import LARGEST_AMOUNT, Entry
 from billing.quotes import Quote
 

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 import psycopg
 
+from accounts.batching import Batcher
 from accounts.pool import Pool
 from billing.admission import Admission, Admissions, RefusedError
-from billing.batching import Batcher
 from billing.entries import LARGEST_AMOUNT, Entry, Rule, within_bounds
 from billing.quotes import Quote
 from billing.spool import Record, Spool

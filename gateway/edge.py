@@ -33,6 +33,7 @@ from gateway.bounds import (
     hung_up,
     read_body,
 )
+from gateway.operations import OPERATIONS
 from gateway.routes import methods_of
 from gateway.runtime import Runtime
 
@@ -317,6 +318,8 @@ class DataPlane:
         if self._runtime is None:
             self._runtime = Runtime()
             await self._runtime.start()
+            for operation in OPERATIONS:  # Django puts its table of addresses together when it is first asked
+                _resolve(f"/v1{operation.path}")
         return self._runtime
 
     async def stop(self) -> None:

@@ -19,7 +19,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as DisconnectedError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from billing.batching import Batcher
+from accounts.batching import Batcher
 
 TIMEOUT_SECONDS = 1.0
 OPEN_SECONDS = 1.0  # how long Valkey is left alone after it failed
