@@ -36,6 +36,7 @@ SIGN_UP = Limits("sign-up", "20/h", "5/h")
 RESET = Limits("reset", "20/h", "5/h")
 CODE = Limits("code", "30/5m", "10/15m")  # what a mail, an authenticator app or a list of recovery codes says
 CONFIRM = Limits("confirm", "30/5m", "10/15m")  # the password again, before something that matters
+PLAYGROUND = Limits("playground", "240/h", "60/h")  # secrets for its pages, each of which works for half an hour
 CHANGE = Limits("change", "60/h", "20/h")  # forms of whoever is signed in
 
 

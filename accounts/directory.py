@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from accounts import key_rules
 from accounts.batching import Batcher
 from accounts.pool import Pool
+from accounts.roles import ALLOWED, May
 
 NEGATIVE_SECONDS = 4.0
 ASK_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
@@ -33,13 +34,18 @@ SELECT s.digest, s.id AS secret_id, k.id AS api_key_id, k.organization_id, k.pro
        least(k.expires_at, s.ends_at) AS expires_at,
        k.revoked_at IS NOT NULL OR o.closed_at IS NOT NULL OR NOT (k.service_account OR EXISTS (
          SELECT FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id
-         WHERE m.organization_id = k.organization_id AND m.user_id = k.owner_id AND u.is_active)) AS revoked,
+         WHERE m.organization_id = k.organization_id AND m.user_id = k.owner_id AND u.is_active
+           AND (NOT k.playground OR m.role = ANY(%s) AND EXISTS (
+             SELECT FROM accounts_secretsignin i JOIN django_session d ON d.session_key = i.session_key
+             WHERE i.secret_id = s.id AND d.expire_date > now()
+               AND i.password_digest = sha256(convert_to(u.password, 'UTF8')))))) AS revoked,
        o.suspended_at IS NOT NULL AS suspended, o.sandbox_enabled, o.retired_models
 FROM accounts_apikeysecret s
 JOIN accounts_apikey k ON k.id = s.api_key_id
 JOIN accounts_organization o ON o.id = k.organization_id
 WHERE s.digest = ANY(%s)
 """
+_TRYING = [role.value for role in ALLOWED[May.TRY_MODELS]]  # whose playground works
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Principal:
     organization: str
     requests_per_minute: int | None
     expires_at: datetime | None  # of the key, or of the secret that it was called with
-    revoked: bool  # or its holder is gone
+    revoked: bool  # or its holder is gone; of the playground's also when they signed out or may not use it any more
     suspended: bool
     sandbox_enabled: bool
     retired_models: str  # "follow", "refuse", or empty for the platform's default
@@ -144,7 +150,7 @@ class Directory:
 
     async def _rows(self, asked: list[list[bytes]]) -> dict[bytes, Principal]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(_QUERY, [[digest for digests in asked for digest in digests]])
+            await cursor.execute(_QUERY, [_TRYING, [digest for digests in asked for digest in digests]])
             return {bytes(row.pop("digest")): Principal(**row) for row in await cursor.fetchall()}
 
 

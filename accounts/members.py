@@ -24,7 +24,7 @@ class MembershipError(Exception):
 def listed(organization: Organization) -> QuerySet[Membership]:
     """Everybody, with how many working keys they hold and when they last did anything here, by page or by key."""
     own = Q(user__api_keys__organization=organization)
-    working = own & Q(user__api_keys__in=ApiKey.objects.of(organization).active())
+    working = own & Q(user__api_keys__in=ApiKey.objects.of(organization).ordinary().active())
     shown = Coalesce(NullIf("user__name", Value("")), "user__email", output_field=CharField())
     found: QuerySet[Membership] = Membership.objects.of(organization).select_related("user")
     return found.annotate(
@@ -34,8 +34,9 @@ def listed(organization: Organization) -> QuerySet[Membership]:
 
 
 def keys_of(membership: Membership) -> QuerySet[ApiKey]:
-    """The personal keys that end with the membership."""
-    found: QuerySet[ApiKey] = ApiKey.objects.of(membership.organization).active().filter(owner=membership.user)
+    """The personal keys that end with the membership, apart from the playground's, which does so by itself."""
+    mine = ApiKey.objects.of(membership.organization).ordinary().active()
+    found: QuerySet[ApiKey] = mine.filter(owner=membership.user)
     return found.order_by("name")
 
 
@@ -81,7 +82,8 @@ def end(who: Actor, member: Membership, action: Action) -> None:
     """The membership is over, and with it the person's keys here. Service accounts' keys stay. Call it locked."""
     organization, ended = member.organization, list(keys_of(member))
     audit.record(who, organization, action, member, role=member.role, keys_revoked=[key.hint for key in ended])
-    key_life.revoke(who, [key.pk for key in ended], reason="its holder is no longer a member")
+    trying = ApiKey.objects.of(organization).filter(owner=member.user, playground=True, revoked_at=None)
+    key_life.revoke(who, [key.pk for key in (*ended, *trying)], reason="its holder is no longer a member")
     pk = member.pk
     member.delete()
     member.pk = pk  # for whoever says what was done

@@ -214,6 +214,10 @@ def _holder_is_here() -> Exists:
 
 
 class ApiKeyQuerySet(OrganizationOwned):
+    def ordinary(self) -> Self:
+        """Those that somebody made and manages, which the playground's are not."""
+        return self.filter(playground=False)
+
     def active(self) -> Self:
         unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, Q(service_account=True) | _holder_is_here(), revoked_at=None)
@@ -281,6 +285,9 @@ class ApiKey(KeyLimits):
     form = models.UUIDField(
         null=True, unique=True, editable=False, help_text="The form that made it: sent twice, it makes one key."
     )
+    playground = models.BooleanField(
+        default=False, editable=False, help_text="Made by the playground, for its pages: see accounts.playground_keys."
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -293,7 +300,15 @@ class ApiKey(KeyLimits):
         constraints = [
             models.CheckConstraint(
                 condition=Q(service_account=False) | Q(owner=None), name="api_key_service_account_has_no_owner"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(playground=False) | Q(service_account=False), name="api_key_playground_is_a_persons"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "owner", "project"],
+                condition=Q(playground=True, revoked_at=None),
+                name="api_key_playground_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -369,4 +384,5 @@ class KeptMail(models.Model):
 from accounts.models_audit import AuditEvent as AuditEvent  # noqa: E402
 from accounts.models_invitations import Invitation as Invitation  # noqa: E402
 from accounts.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402
+from accounts.models_keys import SecretSignIn as SecretSignIn  # noqa: E402
 from accounts.models_keys import SecretUse as SecretUse  # noqa: E402

@@ -126,3 +126,20 @@ class SecretUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.secret} at {self.last_used_at:%Y-%m-%d %H:%M}"
+
+
+class SecretSignIn(models.Model):
+    """The sign-in that a secret of the playground ends with. The data plane looks for it in `accounts.directory`."""
+
+    secret = models.OneToOneField(ApiKeySecret, models.CASCADE, primary_key=True, related_name="sign_in")
+    session_key = models.CharField(max_length=40, help_text="Of the session whose page has the secret.")
+    password_digest = models.BinaryField(
+        max_length=32, help_text="SHA-256 of the stored password: sessions end with a new one, and so does this."
+    )
+
+    class Meta:
+        verbose_name = "sign-in of a secret"
+        verbose_name_plural = "sign-ins of secrets"
+
+    def __str__(self) -> str:
+        return str(self.secret)

@@ -21,7 +21,7 @@ class ProjectError(Exception):
 
 def listed(organization: Organization) -> QuerySet[Project]:
     """All of them, the archived last, with how many working keys each has and when one of them last called."""
-    working = Q(api_keys__in=ApiKey.objects.of(organization).active())
+    working = Q(api_keys__in=ApiKey.objects.of(organization).ordinary().active())
     found: QuerySet[Project] = Project.objects.of(organization)
     return found.annotate(
         key_count=Count("api_keys", filter=working, distinct=True), used_at=Max("api_keys__secrets__use__last_used_at")
@@ -29,7 +29,7 @@ def listed(organization: Organization) -> QuerySet[Project]:
 
 
 def keys_of(project: Project) -> QuerySet[ApiKey]:
-    found: QuerySet[ApiKey] = ApiKey.objects.of(project.organization).active().filter(project=project)
+    found: QuerySet[ApiKey] = ApiKey.objects.of(project.organization).ordinary().active().filter(project=project)
     return found.select_related("owner").order_by("name")
 
 
@@ -60,7 +60,9 @@ def archive(request: HttpRequest, project: Project) -> None:
     project.archived_at = timezone.now()
     project.save(update_fields=["archived_at"])
     audit.record(request, organization, Action.PROJECT_ARCHIVED, project, keys_revoked=[key.hint for key in ended])
-    key_life.revoke(audit.person(request), [key.pk for key in ended], reason="its project was archived")
+    trying = ApiKey.objects.of(organization).filter(project=project, playground=True, revoked_at=None)
+    revoked = [key.pk for key in (*ended, *trying)]
+    key_life.revoke(audit.person(request), revoked, reason="its project was archived")
 
 
 @transaction.atomic

@@ -116,7 +116,7 @@ def close(request: MemberRequest) -> HttpResponse:
         return redirect("accounts:dashboard")
     page = {
         "form": form,
-        "key_count": ApiKey.objects.of(organization).active().count(),
+        "key_count": ApiKey.objects.of(organization).ordinary().active().count(),
         "member_count": Membership.objects.of(organization).count(),
     }
     return render(request, "accounts/settings_close.html", page)

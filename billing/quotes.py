@@ -29,6 +29,15 @@ class Quote:
     def charge_price_id(self) -> int | None:
         return self.listed.version if self.listed else None
 
+    def per_million(self, bucket: str) -> int:
+        """Nano-dollars that the customer pays for a million tokens of a bucket, as long as no tier changes it."""
+        return money.with_markup(getattr(self._charged.base, bucket) * 1_000_000, self._markup)
+
+    @property
+    def tiered(self) -> bool:
+        """Whether a long prompt has other prices."""
+        return bool(self._charged.tiers)
+
     def cost(self, usage: Usage) -> int:
         """Nano-dollars that the provider asks of us."""
         return self.tariff.cost(usage)

@@ -28,6 +28,10 @@ app.conf.update(
             "schedule": crontab(hour="6", minute="10"),
         },
         "forget idempotent answers": {"task": "gateway.tasks.forget_idempotent_answers", "schedule": 600.0},
+        "forget secrets of the playground": {
+            "task": "accounts.tasks.forget_playground_secrets",
+            "schedule": crontab(minute="35"),
+        },
         "alert of vanished models": {"task": "gateway.tasks.alert_of_vanished_models", "schedule": 300.0},
         "deliver the outbox": {
             "task": "gateway.tasks.deliver_outbox",

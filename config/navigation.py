@@ -15,6 +15,7 @@ THEMES = (("", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", 
 # The rail: label, address, icon, and what the role must allow.
 ITEMS = (
     ("Keys", "gateway:keys", "key-round", May.SEE_KEYS),
+    ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Members", "accounts:members", "users", May.LOOK),
     ("Audit log", "accounts:audit-log", "scroll-text", May.SEE_AUDIT),

@@ -26,6 +26,7 @@ STATUSES = {
     "expired": "Expired",
     "stopped": "Holder is gone",
     "revoked": "Revoked",
+    "playground": "Of the playground",
     "all": "All",
 }
 TONES = {"active": "good", "expired": "warn", "stopped": "bad", "revoked": "bad"}
@@ -144,7 +145,9 @@ class KeyList:
 
 
 def may_change(membership: Membership, key: ApiKey) -> bool:
-    """Everybody's keys, or one's own."""
+    """Everybody's keys, or one's own. What the playground makes it sees to by itself."""
+    if key.playground:
+        return False
     own = key.owner_id == membership.user_id and may(membership, May.MAKE_KEYS)
     return own or may(membership, May.MANAGE_KEYS)
 
@@ -167,7 +170,9 @@ def limits_of(key: ApiKey) -> list[str]:
 
 
 def _of_status(organization: Organization, status: str, now: datetime) -> Any:
-    found = ApiKey.objects.of(organization)
+    if status == "playground":
+        return ApiKey.objects.of(organization).filter(playground=True)
+    found = ApiKey.objects.of(organization).ordinary()
     if status == "all":
         return found
     if status == "revoked":

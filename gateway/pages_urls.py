@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys, views_leaks
+from gateway import views, views_key, views_keys, views_leaks, views_playground
 
 app_name = "gateway"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<int:key>/rotate/", views_key.rotate_key, name="keys-rotate"),
     path("o/<slug:slug>/keys/<int:key>/revoke/", views_key.revoke_key, name="keys-revoke"),
     path("o/<slug:slug>/keys/<int:key>/secrets/<int:secret>/end/", views_key.end_secret, name="keys-end-secret"),
+    path("o/<slug:slug>/playground/", views_playground.playground, name="playground"),
+    path("o/<slug:slug>/playground/key/", views_playground.playground_key, name="playground-key"),
     path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),
     path("docs/", views.docs_page, name="docs"),
     path("docs/api/", views.api_reference, name="api-reference"),

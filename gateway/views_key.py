@@ -114,8 +114,11 @@ def end_secret(request: MemberRequest, key: int, secret: int) -> HttpResponse:
 
 
 def _find(request: MemberRequest, pk: int, *, change: bool = False) -> ApiKey:
-    """The key, when it is the organisation's. Raises `PermissionDenied` for others' keys that are to be changed."""
+    """The key, when it is the organisation's. Raises `PermissionDenied` for others' keys that are to be changed, and
+    `Http404` for the playground's, of which nothing can be."""
     of_organization = ApiKey.objects.of(request.membership.organization)
+    if change:
+        of_organization = of_organization.ordinary()
     rows = of_organization.with_standing().select_related("organization", "project", "owner")
     found: ApiKey = get_object_or_404(rows, pk=pk)
     if change and not may_change(request.membership, found):

@@ -83,7 +83,7 @@ def chosen_keys(request: MemberRequest) -> list[ApiKey]:
     """Those that are named in the request and not revoked. Raises `PermissionDenied` for others' keys."""
     given = (request.POST if request.method == "POST" else request.GET).getlist("key")
     numbers = {int(one) for one in given if one.isascii() and one.isdigit() and len(one) < 19}
-    found = ApiKey.objects.of(request.membership.organization).filter(pk__in=numbers, revoked_at=None)
+    found = ApiKey.objects.of(request.membership.organization).ordinary().filter(pk__in=numbers, revoked_at=None)
     chosen = list(found.with_standing().select_related("project", "owner").order_by("name"))
     if not all(may_change(request.membership, key) for key in chosen):
         require(request.membership, May.MANAGE_KEYS)

@@ -44,6 +44,28 @@ def samples_of(asked: Asked) -> list[CodeSample]:
     ]
 
 
+BODY, KEY = "{{body}}", "OPENAI_API_KEY"
+
+
+def frames(server: str) -> list[dict[str, str]]:
+    """A chat completion in each language with its body left open, `whole` and `streamed`, for pages that fill in their
+    own; the key comes from the environment."""
+    found: list[dict[str, str]] = []
+    for name, streams in (("whole", False), ("streamed", True)):
+        body = {"stream": streams}
+        asked = Asked(
+            operation_id="create_chat_completion", method="POST", url=f"{server}/v1/chat/completions",
+            base_url=f"{server}/v1", values={}, body=body, needs_key=True,
+        )  # fmt: skip
+        written = {"curl": _json(body, 2), "python": _keywords(body), "node": _object(body)}
+        codes = {sample.slug: sample.code.replace(written[sample.slug], BODY) for sample in samples_of(asked)}
+        codes["curl"] = codes["curl"].replace(PLACEHOLDER, f"${KEY}")
+        codes["python"] = "import os\n\n" + codes["python"].replace(f'"{PLACEHOLDER}"', f'os.environ["{KEY}"]')
+        codes["node"] = codes["node"].replace(f'"{PLACEHOLDER}"', f"process.env.{KEY}")
+        found.append({"slug": name, **codes})
+    return found
+
+
 def asked_by(server: str, path: str, method: str, operation: Schema) -> Iterator[tuple[str, Asked]]:
     """Each example of an operation's requests, and what it is called."""
     parameters = [one for one in operation.get("parameters", ()) if "example" in one]
