@@ -1,11 +1,14 @@
-"""Sums of the roll-ups, by bucket and by one dimension. Days of UTC are read as days, and only what is left as hours.
+"""Sums of the roll-ups, by bucket and by one dimension, read as days of UTC wherever that is shorter.
 
-Each query reads one range of one organisation's rows by the primary key of the table, whose first columns are the
-organisation and the time. No event is read here.
+A day of UTC that a bound cuts in two is read whole, and the hours of its shorter part are moved to the bucket that they
+belong to: a month of days of Berlin is thirty days and thirty hours or sixty, not seven hundred hours. Each query reads
+one range of one organisation's rows by the primary key of each table, whose first columns are the organisation and the
+time. No event is read here.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,6 +26,7 @@ DIMENSIONS = {
     "member": "member_id",
     "provider": "provider",
 }
+NOWHERE = -1
 Name = str | int
 Filters = Mapping[str, Name]
 
@@ -62,23 +66,32 @@ _MEASURES = """sum(requests)::bigint, sum(errors)::bigint, sum(charged_nano)::bi
   sum(output_tokens + reasoning_tokens + audio_output_tokens + image_output_tokens)::bigint,
   sum(duration_ms_sum)::bigint, sum(first_token_ms_sum)::bigint, sum(first_token_count)::bigint"""
 _COLUMNS = ", ".join(NAMES)
+_MINUS = ", ".join(f"-{name}" for name in NAMES)
 _SUMS = ", ".join(f"sum({name}) AS {name}" for name in NAMES)
 _TOTALS = ", ".join(f"sum({name})::bigint" for name in NAMES)
 _HOURS = (
-    "SELECT width_bucket(hour, %(bounds)s::timestamptz[]), {column}, {measures} FROM billing_usagehour"
-    " WHERE organization_id = %(organization)s AND hour >= %(start)s AND hour < %(end)s{odd}{filters} GROUP BY 1, 2"
+    "SELECT width_bucket(hour, %(bounds)s::timestamptz[]) - 1, {column}, {measures} FROM billing_usagehour"
+    " WHERE organization_id = %(organization)s AND hour >= %(start)s AND hour < %(end)s{filters} GROUP BY 1, 2"
 )
 _DAYS = (
-    "SELECT width_bucket(day::timestamp AT TIME ZONE 'UTC', %(bounds)s::timestamptz[]), {column}, {measures}"
-    " FROM billing_usageday WHERE organization_id = %(organization)s AND day >= %(first)s AND day < %(beyond)s"
-    " AND day <> ALL (%(split)s::date[]){filters} GROUP BY 1, 2"
+    "SELECT bucket, {column}, {measures} FROM billing_usageday"
+    " JOIN unnest(%(days)s::date[], %(day_buckets)s::int[]) AS plan (day, bucket) USING (day)"
+    " WHERE organization_id = %(organization)s AND day >= %(first)s AND day <= %(last)s{filters} GROUP BY 1, 2"
 )
-_ODD = " AND hour = ANY (%(odd)s)"
+_MOVED = (
+    "SELECT given, taken, {column}, {measures} FROM billing_usagehour"
+    " JOIN unnest(%(hours)s::timestamptz[], %(given)s::int[], %(taken)s::int[]) AS plan (hour, given, taken)"
+    " USING (hour) WHERE organization_id = %(organization)s AND hour >= %(start)s AND hour < %(end)s{filters}"
+    " GROUP BY 1, 2, 3"
+)
+_BY_DAY = "SELECT bucket, name, {columns} FROM by_day"
+_AND_MOVED = """ UNION ALL SELECT given, name, {columns} FROM moved
+  UNION ALL SELECT taken, name, {minus} FROM moved WHERE taken >= 0"""
 _RANKED = """
-WITH read (bucket, name, {columns}) AS ({source}),
+WITH {before}read (bucket, name, {columns}) AS ({source}),
 used AS MATERIALIZED (SELECT bucket, name, {sums} FROM read GROUP BY 1, 2),
 ranked AS (SELECT name, row_number() OVER (ORDER BY sum({rank}) DESC, sum(requests) DESC, name) AS place
-  FROM used GROUP BY name)
+  FROM used GROUP BY name HAVING sum(requests) > 0)
 SELECT bucket, least(place, %(most)s + 1), min(CASE WHEN place <= %(most)s THEN name END),
   (SELECT count(*) FROM ranked), {totals}
 FROM used JOIN ranked USING (name) GROUP BY 1, 2 ORDER BY 2, 1
@@ -154,33 +167,85 @@ def _grouped(
     if end <= start:
         return Groups([], 0)
     where = "".join(f" AND {DIMENSIONS[name]} = %(filter_{name})s" for name in filters)
-    split, whole = _split(bounds)
-    words = {"column": column, "measures": _MEASURES, "filters": where, "odd": _ODD if whole else ""}
-    parts = [_DAYS] * whole + [_HOURS] * (bool(split) or not whole)
-    source = " UNION ALL ".join(part.format(**words) for part in parts)
+    words = {"column": column, "measures": _MEASURES, "filters": where}
+    plan = _plan(bounds)
+    before, source = "", _HOURS.format(**words)
+    if plan.days:
+        before, source = f"by_day (bucket, name, {_COLUMNS}) AS ({_DAYS.format(**words)}),\n", _BY_DAY
+    if plan.days and plan.moves:
+        before += f"moved (given, taken, name, {_COLUMNS}) AS MATERIALIZED ({_MOVED.format(**words)}),\n"
+        source += _AND_MOVED
     given = {
         "organization": organization.pk,
         "bounds": list(bounds[:-1]),
         "start": start,
         "end": end,
-        "first": start.date(),
-        "beyond": (end + DAY - HOUR).date(),
-        "split": split,
-        "odd": [datetime.combine(day, time(), UTC) + hour * HOUR for day in split for hour in range(24)],
+        "days": list(plan.days),
+        "day_buckets": list(plan.days.values()),
+        "first": min(plan.days, default=None),
+        "last": max(plan.days, default=None),
+        "hours": [move.hour for move in plan.moves],
+        "given": [move.given for move in plan.moves],
+        "taken": [move.taken for move in plan.moves],
         "most": most,
         **{f"filter_{name}": value for name, value in filters.items()},
     }
+    source = source.format(columns=_COLUMNS, minus=_MINUS)
+    sql = _RANKED.format(before=before, source=source, rank=rank, columns=_COLUMNS, sums=_SUMS, totals=_TOTALS)
     with connection.cursor() as cursor:
-        cursor.execute(_RANKED.format(source=source, rank=rank, columns=_COLUMNS, sums=_SUMS, totals=_TOTALS), given)
+        cursor.execute(sql, given)
         rows = cursor.fetchall()
     places: dict[int, tuple[Name | None, dict[int, Sums]]] = {}
     for bucket, place, name, _, *sums in rows:
-        places.setdefault(place, (name, {}))[1][bucket - 1] = Sums(*sums)
+        places.setdefault(place, (name, {}))[1][bucket] = Sums(*sums)
     return Groups([Group(name, buckets) for name, buckets in places.values()], rows[0][3] if rows else 0)
 
 
-def _split(bounds: Sequence[datetime]) -> tuple[list[date], bool]:
-    """The days of UTC that a bound cuts in two, and whether there are any others."""
-    split = sorted({one.date() for one in bounds if one.time() != time()})
-    days = (bounds[-1] + DAY - HOUR).date() - bounds[0].date()
-    return split, days.days > len(split)
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """An hour that goes to a bucket, and the one that it is taken from, having come there with its day; or none, -1."""
+
+    hour: datetime
+    given: int
+    taken: int = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which days are read as a whole, each for one bucket, and which hours besides."""
+
+    days: Mapping[date, int]
+    moves: Sequence[_Move]
+
+
+def _plan(bounds: Sequence[datetime]) -> _Plan:
+    """Days that a bound cuts once within the time are read whole; those at its ends, and those cut often, by the hour.
+    No day at all where that is every one of them."""
+    start, end = bounds[0], bounds[-1]
+    cuts: dict[date, list[datetime]] = {}
+    for one in sorted(set(bounds)):
+        if one.time() != time():
+            cuts.setdefault(one.date(), []).append(one)
+    days: dict[date, int] = {}
+    moves: list[_Move] = []
+    for number in range(((end - HOUR).date() - start.date()).days + 1):
+        day = start.date() + number * DAY
+        midnight = datetime.combine(day, time(), UTC)
+        hours = [midnight + hour * HOUR for hour in range(24)]
+        cut = cuts.get(day, [])
+        if midnight < start or midnight + DAY > end or len(cut) > 1:
+            moves += [_Move(one, _bucket(bounds, one)) for one in hours if start <= one < end]
+            continue
+        early, late = _bucket(bounds, hours[0]), _bucket(bounds, hours[-1])
+        before = cut[0].hour if cut else 0
+        if before <= len(hours) // 2:
+            days[day] = late
+            moves += [_Move(one, early, late) for one in hours[:before]]
+        else:
+            days[day] = early
+            moves += [_Move(one, late, early) for one in hours[before:]]
+    return _Plan(days, moves)
+
+
+def _bucket(bounds: Sequence[datetime], instant: datetime) -> int:
+    return bisect_right(bounds, instant, hi=len(bounds) - 1) - 1

@@ -70,6 +70,11 @@
     return data.series.filter((one) => !without.has(one.label));
   }
 
+  // The time before is known of everything together, so it stands beside everything together only.
+  function comparesOf(data, shown) {
+    return data.previous !== null && shown.length === data.series.length;
+  }
+
   // Each stack reaches from nothing to where its own ends: drawn from the highest down, each covers what is beneath.
   function stacked(series, count) {
     const sums = new Array(count).fill(0);
@@ -80,7 +85,7 @@
     const count = data.names.length;
     const places = Array.from({ length: count }, (_, n) => n);
     const values = data.stacked ? stacked(shown, count) : shown.map((one) => one.values);
-    return [places, ...values, ...(data.previous ? [data.previous] : [])];
+    return [places, ...values, ...(comparesOf(data, shown) ? [data.previous] : [])];
   }
 
   function series(data, shown, paint, width) {
@@ -94,7 +99,7 @@
       return { stroke: colour, width: 2, spanGaps: false, points: { size: 5, fill: colour, width: 0 } };
     });
     const before = { stroke: paint.strong, width: 1.5, dash: [4, 3], points: { show: false } };
-    return [{}, ...drawnSeries, ...(data.previous ? [before] : [])];
+    return [{}, ...drawnSeries, ...(comparesOf(data, shown) ? [before] : [])];
   }
 
   function marks(data, width) {
@@ -109,7 +114,7 @@
   }
 
   // What is not over yet is hatched: the whole of its bar, or the ground behind a line.
-  function hatch(plot, data, paint) {
+  function hatch(plot, { data, shown, paint }) {
     if (data.running === null) return;
     const ratio = devicePixelRatio || 1;
     const { ctx, bbox } = plot;
@@ -117,7 +122,7 @@
     const width = data.stacked ? Math.min(column * 0.78, 56 * ratio) : column;
     const centre = plot.valToPos(data.running, "x", true);
     const floor = plot.valToPos(0, "y", true);
-    const heights = plot.data.slice(1, data.previous ? -1 : undefined).map((values) => values[data.running] || 0);
+    const heights = plot.data.slice(1, shown.length + 1).map((values) => values[data.running] || 0);
     const top = data.stacked ? plot.valToPos(Math.max(0, ...heights), "y", true) : bbox.top;
     ctx.save();
     ctx.beginPath();
@@ -173,7 +178,7 @@
       const sum = shown.reduce((whole, one) => whole + (one.values[at] || 0), 0);
       line(list, "Of these", written(data.kind, sum), null, "sum");
     }
-    if (data.previous) line(list, data.previousWord, written(data.kind, data.previous[at]), null, "muted");
+    if (comparesOf(data, shown)) line(list, data.previousWord, written(data.kind, data.previous[at]), null, "muted");
     tip.replaceChildren(title, list);
   }
 
@@ -222,7 +227,7 @@
       cursor: { y: false, points: { show: false }, drag: { x: Boolean(chart.figure.dataset.zoom), y: false, setScale: false } },
       scales: {
         x: { time: false, range: () => [-0.5, count - 0.5] },
-        y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] },
+        y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : data.kind === "money" ? NANO : 10] },
       },
       axes: [
         {
@@ -243,8 +248,8 @@
       ],
       series: series(data, shown, paint, width),
       hooks: {
-        drawClear: [(plot) => data.stacked || hatch(plot, data, paint)],
-        draw: [(plot) => data.stacked && hatch(plot, data, paint)],
+        drawClear: [(plot) => data.stacked || hatch(plot, chart)],
+        draw: [(plot) => data.stacked && hatch(plot, chart)],
         setCursor: [(plot) => point(chart, plot)],
         setSelect: [(plot) => brushed(chart, plot)],
       },

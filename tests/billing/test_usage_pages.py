@@ -194,6 +194,7 @@ def test_averages_are_gaps_where_nothing_was_and_are_not_stacked(member: Client,
 
 
 def test_the_running_hour_has_nothing_to_be_compared_with(member: Client, key: ApiKey) -> None:
+    use(key, NOW)
     use(key, NOW - DAY)
     use(key, NOW - DAY - HOUR)
     rollups.roll_up()
@@ -241,7 +242,9 @@ def test_a_day_is_the_zones_own(member: Client, key: ApiKey, zone: str) -> None:
     assert ("begin here at 30 minutes past" in said) == (zone == "Asia/Kolkata")
 
 
-def test_the_chosen_zone_is_kept_in_the_browser_and_out_of_the_address(member: Client) -> None:
+def test_the_chosen_zone_is_kept_in_the_browser_and_out_of_the_address(member: Client, key: ApiKey) -> None:
+    use(key, NOW)
+    rollups.roll_up()
     response = member.get(f"{USAGE}?range=7d&zone=Europe/Berlin&remember=1")
     assert response.status_code == 302
     assert response.headers["location"] == f"{USAGE}?range=7d&zone=Europe%2FBerlin"
