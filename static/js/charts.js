@@ -339,8 +339,8 @@
   }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const part = event.detail.elt;
-    if (part.id === "live" && isBusy(part)) event.preventDefault();
+    const part = event.detail.target;
+    if (part?.id === "live" && isBusy(part)) event.preventDefault();
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -371,7 +371,7 @@
 
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
     document.addEventListener(name, (event) => {
-      const note = event.detail.elt.id === "live" && document.querySelector("[data-as-of]");
+      const note = event.detail.elt.id === "live-again" && document.querySelector("[data-as-of]");
       if (note && !note.dataset.late) {
         note.dataset.late = "yes";
         note.append(" The gateway did not answer just now; it is asked again.");
@@ -380,8 +380,8 @@
   }
 
   document.addEventListener("visibilitychange", () => {
-    const part = document.getElementById("live");
-    if (!document.hidden && part && window.htmx) htmx.trigger(part, "awake");
+    const again = document.getElementById("live-again");
+    if (!document.hidden && again && window.htmx) htmx.trigger(again, "awake");
   });
 
   // -- forms: what is empty stays out of the address, and the zone of this device is offered first

@@ -131,7 +131,7 @@ def test_the_part_that_is_fetched_again_is_no_whole_page(member: Client, key: Ap
 
 
 def test_what_is_over_is_not_fetched_again(member: Client) -> None:
-    assert 'id="live"' not in text(member, f"{USAGE}?range=last-month")
+    assert 'id="live-again"' not in text(member, f"{USAGE}?range=last-month")
 
 
 # -- what is drawn, and said --------------------------------------------------------------------------
