@@ -14,7 +14,7 @@ from billing import usage_metrics, usage_names, usage_sums
 from billing.usage_labels import Label, labels
 from billing.usage_metrics import Change, Metric
 from billing.usage_selection import KIND, Selection, in_address
-from billing.usage_sums import NOTHING, Group, Groups, Name, Sums
+from billing.usage_sums import NOTHING, Group, Groups, Name, Sums, add_up
 from billing.zones import HOUR, this_hour
 
 MOST_SERIES = 8
@@ -34,7 +34,7 @@ class Series:
 
     @property
     def total(self) -> Sums:
-        return sum(self.sums, NOTHING)
+        return add_up(self.sums)
 
     @property
     def values(self) -> list[int | None]:
@@ -109,11 +109,11 @@ class Chart:
         if self.selection.group == KIND:
             return self._together
         found = self._groups.groups
-        return [sum((group.buckets.get(n, NOTHING) for group in found), NOTHING) for n in range(len(self.labels))]
+        return [add_up(group.buckets.get(n, NOTHING) for group in found) for n in range(len(self.labels))]
 
     @cached_property
     def total(self) -> Sums:
-        return sum(self.sums, NOTHING)
+        return add_up(self.sums)
 
     @cached_property
     def previous(self) -> list[Sums] | None:
@@ -144,7 +144,7 @@ class Chart:
     def change(self, metric: Metric) -> Change | None:
         if self.previous is None:
             return None
-        before = sum(self.previous, NOTHING)
+        before = add_up(self.previous)
         period = self.selection.period
         return usage_metrics.change(metric, metric.of(self.fair_total), metric.of(before), period.before)
 
@@ -238,7 +238,7 @@ class Chart:
         """The last line: of each column all of it."""
         sums = [*(one.total for one in self.series), self.total]
         if self.previous is not None:
-            sums.append(sum(self.previous, NOTHING))
+            sums.append(add_up(self.previous))
         return [self._cell(self.metric.of(one)) for one in sums]
 
     @property

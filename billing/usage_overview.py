@@ -20,7 +20,7 @@ from billing.usage_charts import NEXT, Chart, Part, bar, spark
 from billing.usage_metrics import METRICS, Metric
 from billing.usage_periods import Period, Unit
 from billing.usage_selection import KIND, in_address
-from billing.usage_sums import NOTHING, Sums
+from billing.usage_sums import NOTHING, Sums, add_up
 from billing.zones import HOUR, this_hour
 
 OF_A_DAY = ("requests", "tokens", "errors", "latency", "first-token")
@@ -53,7 +53,7 @@ class _Compared:
 
     @property
     def total(self) -> Sums:
-        return sum(self.buckets, NOTHING)
+        return add_up(self.buckets)
 
 
 class Overview:
@@ -144,7 +144,7 @@ class Overview:
         found = usage_sums.by_bucket(self.organization, bounds, {}).buckets
         buckets = [found.get(n, NOTHING) for n in range(len(bounds) - 1)]
         before = usage_sums.by_bucket(self.organization, period.previous((period.start, period.end), self.now), {})
-        return _Compared(buckets, sum(buckets, NOTHING) - self._running, before.total)
+        return _Compared(buckets, add_up(buckets) - self._running, before.total)
 
     @cached_property
     def _running(self) -> Sums:

@@ -9,9 +9,10 @@ time. No event is read here.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
+from operator import attrgetter
 
 from django.db import connection
 
@@ -45,9 +46,6 @@ class Sums:
     first_token_ms: int = 0
     first_tokens: int = 0
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(*(getattr(self, name) + getattr(other, name) for name in NAMES))
-
     def __sub__(self, other: Sums) -> Sums:
         return Sums(*(getattr(self, name) - getattr(other, name) for name in NAMES))
 
@@ -58,6 +56,13 @@ class Sums:
 
 NAMES = tuple(field.name for field in fields(Sums))
 NOTHING = Sums()
+_all = attrgetter(*NAMES)
+
+
+def add_up(sums: Iterable[Sums]) -> Sums:
+    """All of them together: pages add thousands."""
+    return Sums(*(sum(column) for column in zip(*map(_all, sums), strict=True)))
+
 
 # In the order of `Sums`. What is written to a cache is input; what is read from it is told apart.
 _MEASURES = """sum(requests)::bigint, sum(errors)::bigint, sum(charged_nano)::bigint,
@@ -113,7 +118,7 @@ class Group:
 
     @property
     def total(self) -> Sums:
-        return sum(self.buckets.values(), NOTHING)
+        return add_up(self.buckets.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@
     if (kind === "money") {
       const amount = value / NANO;
       if (amount >= 1000) return `$${compact(amount)}`;
-      if (amount >= 1 || amount === 0) return `$${Number.isInteger(amount) ? amount : amount.toFixed(2)}`;
+      if (amount >= 0.01 || amount === 0) return `$${Number.isInteger(amount) ? amount : amount.toFixed(2)}`;
       return `$${amount.toFixed(9).replace(/0+$/, "")}`;
     }
     if (kind === "time") return value < 1000 ? `${value} ms` : `${value / 1000} s`;
