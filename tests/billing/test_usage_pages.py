@@ -58,6 +58,16 @@ def test_a_new_organisation_is_told_what_will_be_here_and_what_to_do(
     assert 'href="/o/acme/keys/new/"' not in page
 
 
+def test_what_was_used_long_ago_is_one_click_away(member: Client, key: ApiKey) -> None:
+    use(key, NOW - 70 * DAY, 1)
+    rollups.roll_up()
+    page = text(member, "/o/acme/")
+    assert "Nothing was used in the last 30 days" in page
+    assert 'href="/o/acme/usage/?range=12m&zone=UTC"' in page
+    assert "Spent today $0.00" in words(page)
+    assert "September 2026" in drawn(member, f"{USAGE}?range=12m")["names"]
+
+
 def test_the_tiles_sum_up_today_this_month_and_the_last_24_hours(member: Client, key: ApiKey) -> None:
     use(key, NOW - 2 * HOUR, 3, input_tokens=600, cache_read_tokens=300, output_tokens=100, first_token_ms=40)
     use(key, NOW - 14 * HOUR, 2, status=500, duration_ms=300)  # yesterday evening
