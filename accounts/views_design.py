@@ -16,7 +16,7 @@ HOURS = [("08:00", 8, 3), ("09:00", 14, 5), ("10:00", 11, 9), ("11:00", 6, 4)]
 # What billing.usage_charts gives a template, by hand.
 CHART: dict[str, Any] = {
     "question": "How many requests came in the last 4 hours, by model?",
-    "answer": "60 requests, 12 % more than in the 4 hours before. claude-sonnet-5-5 is 65 % of it.",
+    "answer": "60 requests, 12 % more than in the 4 hours before. 65 % of it is claude-sonnet-5-5.",
     "series": [{"label": "claude-sonnet-5-5", "colour": 1}, {"label": "gpt-6-luna", "colour": 2}],
     "previous": True,
     "previous_words": "The 4 hours before",

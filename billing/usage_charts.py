@@ -181,7 +181,7 @@ class Chart:
         if first and value and first.colour and not self.metric.is_average:
             part = self.metric.of(first.total) or 0
             if part:
-                told.append(f" {first.label} is {usage_metrics.share(part, value)} of it.")
+                told.append(f" {usage_metrics.share(part, value)} of it is {first.label}.")
         return "".join(told)
 
     @property
@@ -328,8 +328,8 @@ def bar(value: int | None, among: Sequence[int | None]) -> float:
 
 
 def spark(values: Sequence[int | None], *, width: int = 100, height: int = 24) -> str:
-    """The points of a small line, between the lowest that there can be, nothing, and the highest of these. What is
-    missing is left out."""
+    """The points of a small line, from nothing at the bottom to the highest of these at the top. It goes straight over
+    what is missing: it shows a direction, and the chart shows the gaps."""
     known = [value for value in values if value is not None]
     most = max(known, default=0)
     if len(known) < 2 or not most:

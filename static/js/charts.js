@@ -76,9 +76,10 @@
   }
 
   // Each stack reaches from nothing to where its own ends: drawn from the highest down, each covers what is beneath.
+  // Where there is nothing, nothing is drawn, not even an edge.
   function stacked(series, count) {
     const sums = new Array(count).fill(0);
-    return series.map((one) => one.values.map((value, n) => (sums[n] += value || 0))).reverse();
+    return series.map((one) => one.values.map((value, n) => (sums[n] += value || 0) || null)).reverse();
   }
 
   function columns(data, shown) {

@@ -154,7 +154,7 @@ def test_a_chart_has_a_question_an_answer_and_its_numbers(member: Client, key: A
     rollups.roll_up()
     said = words(text(member, USAGE))
     assert "What did the last 30 days cost, by model?" in said
-    assert "$4.00, 50 % more than in the 30 days before. big is 75 % of it." in said
+    assert "$4.00, 50 % more than in the 30 days before. 75 % of it is big." in said
     data = drawn(member)
     assert [(one["label"], one["colour"], one["values"][-2:]) for one in data["series"]] == [
         ("big", 1, [3 * 10**9, 0]),
