@@ -12,6 +12,51 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+HOURS = [("08:00", 8, 3), ("09:00", 14, 5), ("10:00", 11, 9), ("11:00", 6, 4)]
+# What billing.usage_charts gives a template, by hand.
+CHART: dict[str, Any] = {
+    "question": "How many requests came in the last 4 hours, by model?",
+    "answer": "60 requests, 12 % more than in the 4 hours before. 65 % of it is claude-sonnet-5-5.",
+    "series": [{"label": "claude-sonnet-5-5", "colour": 1}, {"label": "gpt-6-luna", "colour": 2}],
+    "previous": True,
+    "previous_words": "The 4 hours before",
+    "total_word": "Total",
+    "running": 3,
+    "rows": [
+        {
+            "label": {"name": name},
+            "cells": [{"shown": first}, {"shown": second}],
+            "total": {"shown": first + second},
+            "previous": {"shown": first + second - 2},
+        }
+        for name, first, second in HOURS
+    ],
+    "footer": [{"shown": 39}, {"shown": 21}, {"shown": 60}, {"shown": 52}],
+    "data": {
+        "kind": "count",
+        "stacked": True,
+        "totalWord": "Total",
+        "series": [
+            {"label": "claude-sonnet-5-5", "colour": 1, "values": [first for _, first, _ in HOURS]},
+            {"label": "gpt-6-luna", "colour": 2, "values": [second for _, _, second in HOURS]},
+        ],
+        "total": [first + second for _, first, second in HOURS],
+        "previous": [first + second - 2 for _, first, second in HOURS],
+        "previousWord": "The 4 hours before",
+        "ticks": [name for name, _, _ in HOURS],
+        "names": [name for name, _, _ in HOURS],
+        "places": [8, 9, 10, 11],
+        "unit": "hour",
+        "running": 3,
+    },
+}
+PARTS = [
+    {"label": "production", "shown": "$91.20", "share": "76 %", "width": 100, "query": "key=1", "colour": 1},
+    {"label": "nightly evaluation of the long document pipeline", "shown": "$27.31", "share": "23 %", "width": 30,
+     "query": "key=2", "colour": 2},
+    {"label": "4 others", "shown": "$1.02", "share": "0.9 %", "width": 1, "query": "", "colour": 0, "is_rest": True},
+]  # fmt: skip
+
 SPRITE = settings.BASE_DIR / "static" / "vendor" / "lucide" / "icons.svg"
 
 
@@ -42,6 +87,8 @@ def design(request: HttpRequest) -> HttpResponse:
     page: dict[str, Any] = {
         "shown": ["light", "dark"],
         "form": ExampleForm(filled),
+        "chart": CHART,
+        "parts": PARTS,
         "icons": re.findall(r'<symbol id="([^"]+)"', SPRITE.read_text(encoding="utf-8")),
     }
     return render(request, "design/page.html", page)

@@ -34,7 +34,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     organization = organizations.home_of(cast("User", request.user), request.session.get(LAST, ""))
     if organization is None:
         return redirect("accounts:new-organization")
-    return redirect("gateway:keys", organization.slug)
+    return redirect("billing:overview", organization.slug)
 
 
 @never_cache

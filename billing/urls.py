@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from django.urls import path, register_converter
 
-from billing import views_pages
+from billing import views_pages, views_usage
 
 
 class Month:
@@ -23,6 +23,9 @@ register_converter(Month, "month")
 
 app_name = "billing"
 urlpatterns = [
+    path("o/<slug:slug>/", views_usage.overview, name="overview"),
+    path("o/<slug:slug>/usage/", views_usage.usage, name="usage"),
+    path("o/<slug:slug>/usage.csv", views_usage.usage_file, name="usage-file"),
     path("o/<slug:slug>/billing/", views_pages.organization, name="organization"),
     path("o/<slug:slug>/billing/statements/<month:month>.json", views_pages.statement, name="organization-statement"),
 ]

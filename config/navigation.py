@@ -14,7 +14,9 @@ from accounts.roles import May, may
 THEMES = (("", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
 # The rail: label, address, icon, and what the role must allow.
 ITEMS = (
+    ("Overview", "billing:overview", "gauge", May.LOOK),
     ("Keys", "gateway:keys", "key-round", May.SEE_KEYS),
+    ("Usage", "billing:usage", "chart-column", May.LOOK),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Members", "accounts:members", "users", May.LOOK),

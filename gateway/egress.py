@@ -14,7 +14,6 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -53,13 +52,14 @@ class Answer:
         """The body as it comes. Raises `ApiError` when it stalls, breaks or takes longer than a request may."""
         self._response.patience = settings.GATEWAY_IDLE_SECONDS
         try:
-            async with aclosing(self._response.pieces()) as pieces:
-                async for piece in pieces:
-                    yield piece
+            while piece := await self._response.piece():
+                yield piece
         except SilentError as error:
             raise errors.upstream_timeout(f"{self._where} fell silent") from error
         except BrokenError as error:
             raise errors.upstream_unavailable(f"{self._where} broke off: {error}") from error
+        finally:
+            self._response.stop_waiting()
 
     async def read(self) -> bytes:
         """The whole body, up to GATEWAY_MAX_UPSTREAM_BYTES."""
@@ -89,9 +89,10 @@ class Egress:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + settings.GATEWAY_TOTAL_SECONDS
         try:
-            head = _head(outbound, place)
+            pieces = outbound.pieces
+            head = _head(outbound, place, sum(map(len, pieces)))
             async with asyncio.timeout(settings.GATEWAY_FIRST_BYTE_SECONDS):
-                response = await self._connections.ask(place.origin, head, outbound.body)
+                response = await self._connections.ask(place.origin, head, pieces)
         except TimeoutError as error:
             raise errors.upstream_timeout(f"{place.origin.host} did not answer in time") from error
         except (BrokenError, OSError, ValueError) as error:
@@ -114,13 +115,17 @@ class Egress:
     async def _open(self, origin: Origin, protocol: Callable[[], Connection]) -> Connection:
         """Raises `OSError`, of which `TimeoutError` is one."""
         loop = asyncio.get_running_loop()
+        tls, name = (_tls(), origin.host) if origin.tls else (None, None)
         async with asyncio.timeout(settings.GATEWAY_CONNECT_SECONDS):
+            addresses = await self._addresses(origin)
+            if len(addresses) == 1:  # nothing to choose from, which is sooner done
+                host, port = addresses[0][4][:2]
+                _, connection = await loop.create_connection(protocol, host, port, ssl=tls, server_hostname=name)
+                return connection
             connected = await start_connection(
-                await self._addresses(origin), interleave=1, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_SECONDS
+                addresses, interleave=1, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_SECONDS
             )
             try:
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                tls, name = (_tls(), origin.host) if origin.tls else (None, None)
                 _, connection = await loop.create_connection(protocol, sock=connected, ssl=tls, server_hostname=name)
             except BaseException:
                 connected.close()
@@ -170,13 +175,13 @@ def _place(url: str) -> _Place:
     return _Place(origin, f" {line} HTTP/1.1\r\nhost: {host}\r\naccept: */*\r\naccept-encoding: identity\r\n")
 
 
-def _head(outbound: Outbound, place: _Place) -> bytes:
+def _head(outbound: Outbound, place: _Place, size: int) -> bytes:
     """The request up to its body. Raises `ValueError` for a header that would be more than one."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in outbound.headers.items()])
     lines = len(outbound.headers)
     if fields.count("\n") != lines or fields.count("\r") != lines or "\0" in fields:
         raise ValueError("a header has a line break in it")
-    return f"{outbound.method}{place.head}{fields}content-length: {len(outbound.body)}\r\n\r\n".encode("latin-1")
+    return f"{outbound.method}{place.head}{fields}content-length: {size}\r\n\r\n".encode("latin-1")
 
 
 def _unusable(answer: Answer, where: str) -> errors.ApiError | None:

@@ -75,7 +75,7 @@ def test_the_first_page_is_that_of_the_organisation_or_the_way_to_one(client: Cl
     client.force_login(user)
     assert client.get("/dashboard/").headers["location"] == "/organizations/new/"
     make_organization("mine", owner=user)
-    assert client.get("/dashboard/").headers["location"] == "/o/mine/keys/"
+    assert client.get("/dashboard/").headers["location"] == "/o/mine/"
 
 
 def test_the_dashboard_opens_where_it_was_left(client: Client) -> None:
@@ -84,7 +84,7 @@ def test_the_dashboard_opens_where_it_was_left(client: Client) -> None:
         make_organization(slug, owner=user)
     client.force_login(user)
     client.get("/o/second/billing/")
-    assert client.get("/dashboard/").headers["location"] == "/o/second/keys/"
+    assert client.get("/dashboard/").headers["location"] == "/o/second/"
 
 
 def found(client: Client, name: str) -> HttpResponse:

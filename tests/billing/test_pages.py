@@ -71,7 +71,7 @@ def test_a_stranger_sees_nothing(client: Client, charlie: User, organization: Or
     assert client.get("/o/acme/billing/?before=9").status_code == 404
     assert "Acme" not in text(client, "/o/stranger/billing/")
     assert "acme's own" not in text(client, "/o/stranger/billing/")
-    assert client.get("/dashboard/").headers["location"] == "/o/stranger/keys/"
+    assert client.get("/dashboard/").headers["location"] == "/o/stranger/"
 
 
 def test_staff_who_are_no_members_look_in_the_admin(client: Client, organization: Organization) -> None:
@@ -102,8 +102,8 @@ def test_somebody_with_several_organisations_goes_from_one_to_the_other(
     make_organization("second", owner=alice)
     client.force_login(alice)
     page = text(client)
-    assert 'href="/o/acme/keys/" aria-current="true"' in page
-    assert 'href="/o/second/keys/"' in page
+    assert 'href="/o/acme/" aria-current="true"' in page
+    assert 'href="/o/second/"' in page
 
 
 def test_the_way_here_is_shown_to_people_who_are_signed_in(client: Client, bob: User) -> None:
