@@ -17,6 +17,7 @@ ITEMS = (
     ("Overview", "billing:overview", "gauge", May.LOOK),
     ("Keys", "gateway:keys", "key-round", May.SEE_KEYS),
     ("Usage", "billing:usage", "chart-column", May.LOOK),
+    ("Requests", "gateway:requests", "list", May.SEE_REQUESTS),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Members", "accounts:members", "users", May.LOOK),
