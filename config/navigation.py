@@ -64,5 +64,7 @@ def _items(request: HttpRequest, membership: Membership) -> list[Item]:
 
 
 def _belongs(current: str, name: str) -> bool:
-    """Whether a page is that of the item or one beneath it: `accounts:keys-new` belongs to `accounts:keys`."""
-    return current == name or current.startswith(f"{name}-")
+    """Whether a page is that of the item or one beneath it, of whichever app: `gateway:settings-prompts` belongs to
+    `accounts:settings`."""
+    page, item = current.partition(":")[2], name.partition(":")[2]
+    return page == item or page.startswith(f"{item}-")

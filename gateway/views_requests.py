@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.roles import May, MemberRequest, member_page
 from billing import requests
+from billing.models import UsageEvent
 from billing.requests import Place
+from gateway import exchanges
+from gateway.credentials import CredentialError
 from gateway.request_page import Receipt
 from gateway.requests_form import FilterForm
 from gateway.requests_list import FILE_ROWS, as_csv, rows_of, under_way
@@ -58,4 +62,22 @@ def request_page(request: MemberRequest, request_id: uuid.UUID) -> HttpResponse:
     found = requests.find(organization, request_id)
     if found is None:
         raise Http404
-    return render(request, "gateway/requests_request.html", {"receipt": Receipt(organization, found)})
+    page = {"receipt": Receipt(organization, found), "is_stored": exchanges.is_stored(organization, request_id)}
+    return render(request, "gateway/requests_request.html", page)
+
+
+@require_safe
+@member_page(May.SEE_REQUESTS)
+def exchange(request: MemberRequest, request_id: uuid.UUID) -> HttpResponse:
+    """What was asked and answered, where it is stored. To read it is an event."""
+    organization = request.membership.organization
+    event = get_object_or_404(UsageEvent.objects.of(organization), request_id=request_id)
+    page: dict[str, Any] = {"request_id": request_id}
+    try:
+        page["exchange"] = exchanges.find(organization, request_id)
+    except CredentialError as error:
+        return render(request, "gateway/requests_exchange.html", {**page, "reason": error}, status=500)
+    if page["exchange"] is None:
+        raise Http404
+    exchanges.note_look(request, organization, event)
+    return render(request, "gateway/requests_exchange.html", page)
