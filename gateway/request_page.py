@@ -136,6 +136,13 @@ class Receipt:
         return self.sum is not None and self.event is not None and self.event.rule in billed
 
     @property
+    def adds_up(self) -> bool:
+        """Whether the charge is the sum, or what was held of it. Not of one that was closed before all was known."""
+        if self.sum is None or self.event is None:
+            return False
+        return self.event.charged_nano == min(self.sum.comes_to_nano, self.held_nano)
+
+    @property
     def given_back_nano(self) -> int:
         return self.held_nano - self.event.charged_nano if self.event else 0
 

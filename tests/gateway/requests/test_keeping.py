@@ -24,7 +24,7 @@ class Asked:
     class operation:  # noqa: N801 - as above
         path = "/chat/completions"
 
-    body = {"messages": []}
+    body: dict[str, Any] = {}
 
 
 ASKED = cast("Any", Asked)

@@ -71,6 +71,15 @@ def test_what_came_to_more_than_was_held_is_not_charged_and_it_is_said(developer
     assert "Given back $0.00" in page
 
 
+def test_a_charge_that_is_not_the_sum_says_why(developer: Client, key: ApiKey) -> None:
+    fields = {"rule": "orphaned", "status": 500, "error_code": "interrupted", "charged_nano": 1_000_000}
+    differs = text(developer.get(receipt(end(key, make_price("gpt-6-luna"), Usage(output=1000), **fields))))
+    assert "In all $0.002 Charged $0.001" in differs
+    assert "The charge is not this sum" in differs
+    agrees = text(developer.get(receipt(end(key, make_price("claude"), Usage(output=1000)))))
+    assert "The charge is not this sum" not in agrees
+
+
 def test_what_was_held_and_given_back_stands_there(developer: Client, key: ApiKey) -> None:
     page = text(developer.get(receipt(end(key, make_price("gpt-6-luna"), Usage(output=1000), amount=5_000_000))))
     assert "Held when it was admitted $0.005 Charged $0.002 Given back $0.003" in page
