@@ -113,18 +113,13 @@ class Organization(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    MOST_RETENTION_DAYS = 365
-
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         verbose_name = "organisation"
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(prompt_retention_days=None) | Q(prompt_retention_days__range=(1, 365)),
-                name="organization_retention_bounds",
-            )
+            models.CheckConstraint(condition=Q(prompt_retention_days__range=(1, 365)), name="organization_retention")
         ]
 
     def __str__(self) -> str:

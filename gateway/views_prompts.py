@@ -9,7 +9,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts import organizations
-from accounts.models import Organization
 from accounts.roles import May, MemberRequest, may, member_page
 from gateway import exchanges
 from gateway.transcription import MOST_BYTES
@@ -24,7 +23,7 @@ class RetentionForm(forms.Form):
         label="Days until they are deleted",
         help_text="From 1 to 365. Shortening it deletes within minutes what is older.",
         min_value=1,
-        max_value=Organization.MOST_RETENTION_DAYS,
+        max_value=365,
         error_messages={
             "required": "Say after how many days they are deleted.",
             "min_value": "At least 1 day.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -78,6 +79,7 @@ def exchange(request: MemberRequest, request_id: uuid.UUID) -> HttpResponse:
     except CredentialError as error:
         return render(request, "gateway/requests_exchange.html", {**page, "reason": error}, status=500)
     if page["exchange"] is None:
-        raise Http404
+        messages.warning(request, "Nothing is stored of what this request asked and was answered.")
+        return redirect("gateway:requests-request", organization.slug, request_id)
     exchanges.note_look(request, organization, event)
     return render(request, "gateway/requests_exchange.html", page)

@@ -22,10 +22,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="organization",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("prompt_retention_days", None), ("prompt_retention_days__range", (1, 365)), _connector="OR"
-                ),
-                name="organization_retention_bounds",
+                condition=models.Q(("prompt_retention_days__range", (1, 365))), name="organization_retention"
             ),
         ),
     ]

@@ -72,7 +72,7 @@ def test_what_came_to_more_than_was_held_is_not_charged_and_it_is_said(developer
 
 
 def test_a_charge_that_is_not_the_sum_says_why(developer: Client, key: ApiKey) -> None:
-    fields = {"rule": "orphaned", "status": 500, "error_code": "interrupted", "charged_nano": 1_000_000}
+    fields: dict[str, Any] = {"rule": "orphaned", "status": 500, "error_code": "interrupted", "charged_nano": 1_000_000}
     differs = text(developer.get(receipt(end(key, make_price("gpt-6-luna"), Usage(output=1000), **fields))))
     assert "In all $0.002 Charged $0.001" in differs
     assert "The charge is not this sum" in differs
@@ -190,6 +190,7 @@ def test_the_entry_in_the_ledger_is_a_link_away(developer: Client, key: ApiKey) 
 def test_its_key_is_a_link_away(developer: Client, key: ApiKey) -> None:
     page = developer.get(receipt(end(key))).content.decode()
     assert f'href="/o/acme/keys/{key.pk}/">production</a> <code>{key.hint}</code>' in page
+    assert f'href="{LIST}?key={key.pk}"' in page
 
 
 def test_one_that_runs_says_so_and_what_it_holds(developer: Client, key: ApiKey) -> None:
