@@ -39,7 +39,8 @@ SELECT s.digest, s.id AS secret_id, k.id AS api_key_id, k.organization_id, k.pro
              SELECT FROM accounts_secretsignin i JOIN django_session d ON d.session_key = i.session_key
              WHERE i.secret_id = s.id AND d.expire_date > now()
                AND i.password_digest = sha256(convert_to(u.password, 'UTF8')))))) AS revoked,
-       o.suspended_at IS NOT NULL AS suspended, o.sandbox_enabled, o.retired_models
+       o.suspended_at IS NOT NULL AS suspended, o.sandbox_enabled, o.retired_models,
+       o.prompt_retention_days IS NOT NULL AS keeps_prompts
 FROM accounts_apikeysecret s
 JOIN accounts_apikey k ON k.id = s.api_key_id
 JOIN accounts_organization o ON o.id = k.organization_id
@@ -69,6 +70,7 @@ class Principal:
     parallel_streams: int | None = None  # the platform's default
     models_allowed: str = ""  # one rule a line; empty for every model
     address_ranges: str = ""  # one a line; empty for everywhere
+    keeps_prompts: bool = False  # its organisation has prompts and answers stored
 
     @property
     def expired(self) -> bool:

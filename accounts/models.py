@@ -105,6 +105,12 @@ class Organization(models.Model):
     default_project = models.ForeignKey(
         "Project", models.PROTECT, null=True, blank=True, related_name="+", help_text="Of keys made for none by name."
     )
+    prompt_retention_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="How long prompts and answers are stored; empty for not at all.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = OrganizationQuerySet.as_manager()
@@ -112,6 +118,9 @@ class Organization(models.Model):
     class Meta:
         verbose_name = "organisation"
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(prompt_retention_days__range=(1, 365)), name="organization_retention")
+        ]
 
     def __str__(self) -> str:
         return self.name

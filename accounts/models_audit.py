@@ -48,6 +48,7 @@ class Action(models.TextChoices):
     WEBHOOK_CHANGED = "webhook.changed", "Changed the webhook"
     WEBHOOK_DELETED = "webhook.deleted", "Deleted the webhook"
     PROMPTS_CHANGED = "prompts.changed", "Changed whether prompts are stored"
+    PROMPTS_READ = "prompts.read", "Read the prompt and answer of"
     AUDIT_EXPORTED = "audit.exported", "Exported the audit log"
 
 

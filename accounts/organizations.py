@@ -70,6 +70,21 @@ def change(request: HttpRequest, organization: Organization, values: dict[str, A
 
 
 @transaction.atomic
+def store_prompts(request: HttpRequest, organization: Organization, days: int | None) -> bool:
+    """Keep prompts and answers for so many days, or not at all. Returns whether that differs from what it was.
+
+    Whoever stores one asks for this under the lock that is taken here: once it is turned off, nothing is added.
+    """
+    locked = Organization.objects.locked(organization.pk)
+    before, locked.prompt_retention_days = locked.prompt_retention_days, days
+    if before == days:
+        return False
+    locked.save(update_fields=["prompt_retention_days"])
+    audit.record(request, locked, Action.PROMPTS_CHANGED, locked, days=audit.Change(before, days))
+    return True
+
+
+@transaction.atomic
 def close(request: HttpRequest, organization: Organization) -> None:
     """No page opens, no key works and no invitation is open any more. Its rows stay, and so does its ledger."""
     locked = Organization.objects.locked(organization.pk)

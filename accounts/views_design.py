@@ -60,6 +60,23 @@ PARTS = [
 SPRITE = settings.BASE_DIR / "static" / "vendor" / "lucide" / "icons.svg"
 
 
+# A timeline: what happened when, and what part of the whole time each phase took.
+EXAMPLE = {
+    "steps": [
+        {"label": "Admitted", "note": "$0.04 held", "after": "after 3 ms"},
+        {"label": "Sent to openai", "note": "answered 429 in 82 ms", "after": "after 3 ms", "tone": "bad"},
+        {"label": "Sent to azure", "note": "answered 200 in 310 ms", "after": "after 85 ms", "tone": "good"},
+        {"label": "First token", "after": "after 412 ms"},
+        {"label": "Ended", "note": "finish reason stop", "after": "after 1.9 s", "tone": "good"},
+    ],
+    "phases": [
+        {"name": "queued", "label": "Queued", "start": 0, "width": 0.2, "took": "3 ms"},
+        {"name": "waiting", "label": "Until the first token", "start": 0.2, "width": 21.5, "took": "409 ms"},
+        {"name": "answering", "label": "Answering", "start": 21.7, "width": 78.3, "took": "1.5 s"},
+    ],
+}
+
+
 class ExampleForm(forms.Form):
     """One field of each kind, and one that is filled in wrongly."""
 
@@ -89,6 +106,7 @@ def design(request: HttpRequest) -> HttpResponse:
         "form": ExampleForm(filled),
         "chart": CHART,
         "parts": PARTS,
+        "example": EXAMPLE,
         "icons": re.findall(r'<symbol id="([^"]+)"', SPRITE.read_text(encoding="utf-8")),
     }
     return render(request, "design/page.html", page)

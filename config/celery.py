@@ -32,6 +32,7 @@ app.conf.update(
             "task": "accounts.tasks.forget_playground_secrets",
             "schedule": crontab(minute="35"),
         },
+        "forget exchanges": {"task": "gateway.tasks.forget_exchanges", "schedule": 60.0, "options": {"expires": 60}},
         "alert of vanished models": {"task": "gateway.tasks.alert_of_vanished_models", "schedule": 300.0},
         "deliver the outbox": {
             "task": "gateway.tasks.deliver_outbox",

@@ -17,6 +17,7 @@ ITEMS = (
     ("Overview", "billing:overview", "gauge", May.LOOK),
     ("Keys", "gateway:keys", "key-round", May.SEE_KEYS),
     ("Usage", "billing:usage", "chart-column", May.LOOK),
+    ("Requests", "gateway:requests", "list", May.SEE_REQUESTS),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Members", "accounts:members", "users", May.LOOK),
@@ -63,5 +64,7 @@ def _items(request: HttpRequest, membership: Membership) -> list[Item]:
 
 
 def _belongs(current: str, name: str) -> bool:
-    """Whether a page is that of the item or one beneath it: `accounts:keys-new` belongs to `accounts:keys`."""
-    return current == name or current.startswith(f"{name}-")
+    """Whether a page is that of the item or one beneath it, of whichever app: `gateway:settings-prompts` belongs to
+    `accounts:settings`."""
+    page, item = current.partition(":")[2], name.partition(":")[2]
+    return page == item or page.startswith(f"{item}-")

@@ -147,6 +147,12 @@ async def _carry_out(operation: Operation, request: ApiRequest) -> HttpResponseB
     body = await _checked_body(operation, request)
     allowance = request.allowance if request.allowance.counts_tokens else None
     asked = Request(operation, body, _caller(request), request.entry, allowance)
+    if asked.principal.keeps_prompts:
+        return await request.runtime.keeping.around(asked, len(request.content), _answer(request, asked))
+    return await _answer(request, asked)
+
+
+async def _answer(request: ApiRequest, asked: Request) -> HttpResponseBase:
     key = request.idempotency_key
     if key is None:
         request.content = b""  # it may be large, and all of it is in the body that was read

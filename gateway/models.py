@@ -165,6 +165,26 @@ class IdempotentAnswer(models.Model):
         return str(self.request_id)
 
 
+class StoredExchange(models.Model):
+    """A prompt and its answer, encrypted, of an organisation that turned this on. Written by gateway/keeping.py.
+
+    The id of the request has the instant of its arrival, by which its time is over.
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "request_id")
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    request_id = models.UUIDField()
+    content = models.BinaryField()
+
+    objects = OrganizationOwned.as_manager()
+
+    class Meta:
+        ordering = ["organization", "-request_id"]
+
+    def __str__(self) -> str:
+        return str(self.request_id)
+
+
 class WebhookQuerySet(OrganizationOwned):
     def enabled(self) -> Self:
         return self.filter(enabled=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys, views_leaks, views_playground
+from gateway import views, views_key, views_keys, views_leaks, views_playground, views_prompts, views_requests
 
 app_name = "gateway"
 urlpatterns = [
@@ -15,6 +15,12 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<int:key>/rotate/", views_key.rotate_key, name="keys-rotate"),
     path("o/<slug:slug>/keys/<int:key>/revoke/", views_key.revoke_key, name="keys-revoke"),
     path("o/<slug:slug>/keys/<int:key>/secrets/<int:secret>/end/", views_key.end_secret, name="keys-end-secret"),
+    path("o/<slug:slug>/requests/", views_requests.list_requests, name="requests"),
+    path("o/<slug:slug>/requests/export.csv", views_requests.export, name="requests-export"),
+    path("o/<slug:slug>/requests/<uuid:request_id>/", views_requests.request_page, name="requests-request"),
+    path("o/<slug:slug>/requests/<uuid:request_id>/exchange/", views_requests.exchange, name="requests-exchange"),
+    path("o/<slug:slug>/settings/prompts/", views_prompts.prompts, name="settings-prompts"),
+    path("o/<slug:slug>/settings/prompts/stop/", views_prompts.stop_prompts, name="settings-prompts-stop"),
     path("o/<slug:slug>/playground/", views_playground.playground, name="playground"),
     path("o/<slug:slug>/playground/key/", views_playground.playground_key, name="playground-key"),
     path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),

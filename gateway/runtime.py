@@ -26,6 +26,7 @@ from gateway.buckets import Buckets
 from gateway.dispatch import Dispatch
 from gateway.egress import Egress
 from gateway.idempotency import Idempotency
+from gateway.keeping import Keeping
 from gateway.limits import Limiter
 from gateway.payment import Cashier
 from gateway.registry import Registry
@@ -69,6 +70,7 @@ class Runtime:
         cashier = Cashier(ledger=self.ledger, tariffs=self.tariffs)
         self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, cashier=cashier, egress=self.egress)
         self.idempotency = Idempotency(self.pool, self.ledger)
+        self.keeping = Keeping(self.pool)
         self._tasks: list[asyncio.Task[None]] = []
         self._detached: set[asyncio.Task[None]] = set()
 
@@ -79,6 +81,7 @@ class Runtime:
             self._hear_changes(),
             self._keep_last_use(),
             self._keep_registry(),
+            self.keeping.run(),
             self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.ledger.report_progress, "progress is told later"),
             self._keep_at(settings.GATEWAY_HEARTBEAT_SECONDS, self.idempotency.renew, "runs are renewed later"),
             self._keep_at(RENEW_SECONDS, self.streams.renew, "streams are renewed later"),
@@ -103,6 +106,7 @@ class Runtime:
             await asyncio.wait(self._detached, timeout=DETACHED_SECONDS)
         for task in list(self._detached):
             task.cancel()
+        await self.keeping.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from billing import outbox
 from billing.mail import Mail
-from gateway import idempotency, leaks, notices, registry
+from gateway import exchanges, idempotency, leaks, notices, registry
 from gateway.webhooks import Webhooks
 
 
@@ -24,6 +24,12 @@ def alert_of_vanished_models() -> None:
 def forget_idempotent_answers() -> None:
     """What is kept for an Idempotency-Key is gone after 24 hours."""
     idempotency.forget_expired()
+
+
+@shared_task
+def forget_exchanges() -> None:
+    """Prompts and answers whose time is over, or that nobody wants stored any more."""
+    exchanges.forget()
 
 
 @shared_task

@@ -52,3 +52,22 @@ def browser(agent: str) -> str:
 @register.filter
 def codes_left(number: int) -> str:
     return "1 code left" if number == 1 else f"{number or 'No'} codes left"
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """How long something took, to what can be told apart: `412 ms`, `1.9 s`, `2 min 5 s`."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 10_000:
+        return f"{milliseconds / 1000:.1f} s"
+    seconds = round(milliseconds / 1000)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -32,3 +34,13 @@ def cents(nano: int) -> SafeString:
     """To the cent, towards zero, with the exact amount under the pointer; less than a cent is not rounded away."""
     rounded = nano if abs(nano) < CENT else (abs(nano) // CENT * CENT) * (-1 if nano < 0 else 1)
     return format_html('<data value="{}" title="{}">{}</data>', money.dollars(nano), exact(nano), exact(rounded))
+
+
+@register.filter
+def short(nano: int) -> SafeString:
+    """To the cent from a dollar on, else to the first two digits that say something; exact under the pointer."""
+    dollars = Decimal(abs(nano)) / money.NANO
+    places = 2 if nano == 0 or dollars >= 1 else max(2, 1 - dollars.adjusted())
+    rounded = f"{dollars:,.{places}f}"
+    sign = MINUS if nano < 0 else ""
+    return format_html('<data value="{}" title="{}">{}${}</data>', money.dollars(nano), exact(nano), sign, rounded)

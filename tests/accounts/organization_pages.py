@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Invitation, Membership, Organization, Project
 from accounts.models_invitations import new_token
 from accounts.roles import PAGES, Page
+from tests.billing.events import settle
 from tests.factories import make_key, make_user
 
 PREFIX = "o/<slug:slug>/"
@@ -60,6 +61,7 @@ KNOWN: dict[str, Callable[[Organization], Any]] = {
     "membership": lambda organization: _newcomer(organization).pk,
     "invitation": lambda organization: _invitation(organization).pk,
     "project": lambda organization: Project.objects.create(organization=organization, name="Side", slug="side").pk,
+    "request_id": lambda organization: settle(make_key(organization)[0]),
     "shape": lambda _organization: "csv",
 }
 NOTHING: dict[str, Any] = {

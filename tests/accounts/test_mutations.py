@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 OURS = (
     "accounts.views_members.", "accounts.views_projects.", "accounts.views_settings.", "accounts.views_audit.",
     "gateway.views_playground.",
+    "gateway.views_prompts.",
 )  # fmt: skip
 
 # What is sent, and the action that has to stand in the log afterwards.
@@ -33,6 +34,8 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
     "accounts:settings-archive-project": ({}, "project.archived"),
     "accounts:settings-restore-project": ({}, "project.restored"),
     "gateway:playground-key": ({}, "key.created"),
+    "gateway:settings-prompts": ({"days": "7"}, "prompts.changed"),
+    "gateway:settings-prompts-stop": ({}, "prompts.changed"),
 }
 OUR_ROUTES = [route for route in routes() if route.view.startswith(OURS)]
 
@@ -46,6 +49,7 @@ def test_every_form_writes_an_event(
         assert route.name not in FORMS
         return
     organization.memberships.filter(user=bob).update(role=Role.OWNER)  # so that Alice may leave
+    Organization.objects.filter(pk=organization.pk).update(prompt_retention_days=30)  # so that it may be stopped
     client.force_login(alice)
     sent, action = FORMS[route.name]
     project = Project.objects.default_of(organization).pk

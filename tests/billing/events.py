@@ -16,7 +16,7 @@ from accounts.models import ApiKey
 def settle(key: ApiKey, at: datetime | None = None, *, charged: int = 0, **fields: Any) -> uuid.UUID:
     """One request of `key` that was admitted `at` some instant, else now, and came to `charged` nano-dollars."""
     at = at or datetime.now(UTC)
-    request_id = _id_at(at)
+    request_id = id_at(at)
     _hold(key, request_id, at, charged)
     item = {
         "organization_id": key.organization_id,
@@ -62,7 +62,7 @@ def _hold(key: ApiKey, request_id: uuid.UUID, at: datetime, amount: int) -> None
         )
 
 
-def _id_at(at: datetime) -> uuid.UUID:
+def id_at(at: datetime) -> uuid.UUID:
     """A request id (UUID version 7) of that instant."""
     value = int(at.timestamp() * 1000) << 80 | secrets.randbits(80)
     return uuid.UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)

@@ -1,4 +1,4 @@
-"""Encrypt stored credentials, webhooks' secrets and second factors anew under the newest of CREDENTIAL_KEYS."""
+"""Encrypt what is stored encrypted anew under the newest of CREDENTIAL_KEYS."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.db import transaction
 
 from accounts import second_factors
 from accounts.encryption import SealError
-from gateway import credentials
+from gateway import credentials, exchanges
 from gateway.models import Provider, Webhook
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored credential, webhook secret and second factor under the first key of CREDENTIAL_KEYS. "
-        "Safe to run again. Once it reports no failures, the older keys can go."
+        "Encrypt every stored credential, webhook secret, second factor, prompt and answer under the first key of "
+        "CREDENTIAL_KEYS. Safe to run again. Once it reports no failures, the older keys can go."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,12 +26,13 @@ class Command(BaseCommand):
             done = Counter(map(self._rotate_provider, Provider.objects.select_for_update().exclude(credential="")))
             done += Counter(map(self._rotate_webhook, Webhook.objects.select_for_update()))
             done += Counter(map(self._rotate_second_factor, second_factors.kept_secret()))
+        done += Counter(exchanges.rotate())  # there may be many: some at a time, and not in one transaction
         newest = credentials.newest_key_id()
         self.stdout.write(
             f"{done['rotated']} rotated to key {newest}, {done['unchanged']} already there, {done['failed']} failed."
         )
         if done["failed"]:
-            raise CommandError("Keep the older keys until every credential is rotated.")
+            raise CommandError("Keep the older keys until everything is rotated.")
 
     def _rotate_provider(self, provider: Provider) -> str:
         try:
