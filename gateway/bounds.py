@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -65,7 +66,7 @@ def too_large() -> errors.ApiError:
 
 async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises `ApiError` (413, 408), or `HangUpError`."""
-    parts: list[bytes] = []
+    buffer = BytesIO()  # what it gives back at the end is what it has, and no copy
     size = 0
     try:
         async with asyncio.timeout(settings.GATEWAY_BODY_TOTAL_SECONDS):
@@ -78,9 +79,11 @@ async def read_body(receive: Receive) -> bytes:
                 size += len(part)
                 if size > settings.GATEWAY_MAX_BODY_BYTES:
                     raise too_large()
-                parts.append(part)
+                if not message.get("more_body") and size == len(part):
+                    return bytes(part)
+                buffer.write(part)
                 if not message.get("more_body"):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
+                    return buffer.getvalue()
     except TimeoutError as error:
         raise errors.ApiError(
             408,

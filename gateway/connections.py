@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.upstream_http import Body, Connection, Response
+from gateway.upstream_http import Connection, Pieces, Response
 
 IDLE_SECONDS = 15.0  # many servers close after that long, and none should do it just when a request is sent
 
@@ -41,7 +41,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._origins) + self._opening
 
-    async def ask(self, origin: Origin, head: bytes, body: Body) -> Response:
+    async def ask(self, origin: Origin, head: bytes, body: Pieces) -> Response:
         """Over a connection that is free, or a new one, or after others when there are as many as may be."""
         connection = self._free_one(origin)
         if connection is None:

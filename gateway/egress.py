@@ -89,9 +89,10 @@ class Egress:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + settings.GATEWAY_TOTAL_SECONDS
         try:
-            head = _head(outbound, place)
+            pieces = outbound.pieces
+            head = _head(outbound, place, sum(map(len, pieces)))
             async with asyncio.timeout(settings.GATEWAY_FIRST_BYTE_SECONDS):
-                response = await self._connections.ask(place.origin, head, outbound.body)
+                response = await self._connections.ask(place.origin, head, pieces)
         except TimeoutError as error:
             raise errors.upstream_timeout(f"{place.origin.host} did not answer in time") from error
         except (BrokenError, OSError, ValueError) as error:
@@ -170,13 +171,13 @@ def _place(url: str) -> _Place:
     return _Place(origin, f" {line} HTTP/1.1\r\nhost: {host}\r\naccept: */*\r\naccept-encoding: identity\r\n")
 
 
-def _head(outbound: Outbound, place: _Place) -> bytes:
+def _head(outbound: Outbound, place: _Place, size: int) -> bytes:
     """The request up to its body. Raises `ValueError` for a header that would be more than one."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in outbound.headers.items()])
     lines = len(outbound.headers)
     if fields.count("\n") != lines or fields.count("\r") != lines or "\0" in fields:
         raise ValueError("a header has a line break in it")
-    return f"{outbound.method}{place.head}{fields}content-length: {len(outbound.body)}\r\n\r\n".encode("latin-1")
+    return f"{outbound.method}{place.head}{fields}content-length: {size}\r\n\r\n".encode("latin-1")
 
 
 def _unusable(answer: Answer, where: str) -> errors.ApiError | None:

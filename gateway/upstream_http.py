@@ -17,7 +17,7 @@ MAX_HEAD = 256 * 1024  # bytes of an answer's status and headers
 READ_AHEAD = 64 * 1024  # bytes of a body that wait for their reader before nothing more is read
 COPIED = 64 * 1024  # a body up to this size goes out in one piece with its headers
 
-Body = bytes | Sequence[bytes | memoryview]
+Pieces = Sequence[bytes | memoryview]
 
 
 class BrokenError(Exception):
@@ -154,17 +154,17 @@ class Connection(asyncio.Protocol):
 
     # -- for the caller
 
-    async def ask(self, head: bytes, body: Body) -> Response:
+    async def ask(self, head: bytes, body: Pieces) -> Response:
         """Send a request and wait for the headers of its answer. Raises `BrokenError`."""
         if not self.is_open:
             raise BrokenError("the connection was closed")
         self._busy = True
         asked: asyncio.Future[Response] = self._loop.create_future()
         self._asked = asked
-        if isinstance(body, bytes) and len(body) <= COPIED:
-            self._transport.write(head + body)
+        if sum(map(len, body)) <= COPIED:
+            self._transport.write(b"".join([head, *body]))
         else:
-            self._transport.writelines([head, *((body,) if isinstance(body, bytes) else body)])
+            self._transport.writelines([head, *body])
         try:
             return await asked
         except BaseException:
