@@ -14,7 +14,6 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -53,13 +52,14 @@ class Answer:
         """The body as it comes. Raises `ApiError` when it stalls, breaks or takes longer than a request may."""
         self._response.patience = settings.GATEWAY_IDLE_SECONDS
         try:
-            async with aclosing(self._response.pieces()) as pieces:
-                async for piece in pieces:
-                    yield piece
+            while piece := await self._response.piece():
+                yield piece
         except SilentError as error:
             raise errors.upstream_timeout(f"{self._where} fell silent") from error
         except BrokenError as error:
             raise errors.upstream_unavailable(f"{self._where} broke off: {error}") from error
+        finally:
+            self._response.stop_waiting()
 
     async def read(self) -> bytes:
         """The whole body, up to GATEWAY_MAX_UPSTREAM_BYTES."""
@@ -115,13 +115,17 @@ class Egress:
     async def _open(self, origin: Origin, protocol: Callable[[], Connection]) -> Connection:
         """Raises `OSError`, of which `TimeoutError` is one."""
         loop = asyncio.get_running_loop()
+        tls, name = (_tls(), origin.host) if origin.tls else (None, None)
         async with asyncio.timeout(settings.GATEWAY_CONNECT_SECONDS):
+            addresses = await self._addresses(origin)
+            if len(addresses) == 1:  # nothing to choose from, which is sooner done
+                host, port = addresses[0][4][:2]
+                _, connection = await loop.create_connection(protocol, host, port, ssl=tls, server_hostname=name)
+                return connection
             connected = await start_connection(
-                await self._addresses(origin), interleave=1, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_SECONDS
+                addresses, interleave=1, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_SECONDS
             )
             try:
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                tls, name = (_tls(), origin.host) if origin.tls else (None, None)
                 _, connection = await loop.create_connection(protocol, sock=connected, ssl=tls, server_hostname=name)
             except BaseException:
                 connected.close()

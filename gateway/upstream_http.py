@@ -8,7 +8,8 @@ reader that falls behind stops the connection from being read, and so the provid
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+import socket
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import httptools
@@ -62,19 +63,19 @@ class Response:
         self._left_off = 0.0  # when whoever waits now has waited for long enough
         self._timer: asyncio.TimerHandle | None = None
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
-        """Raises `BrokenError` and `SilentError`."""
-        try:
-            while True:
-                if not self._parts and not await self._arrives():
-                    return
-                parts, self._parts, self._size = self._parts, [], 0
-                self._connection.read_on()
-                yield parts[0] if len(parts) == 1 else b"".join(parts)
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+    async def piece(self) -> bytes:
+        """All that has come since the last one; empty at the end. Raises `BrokenError` and `SilentError`."""
+        if not self._parts and not await self._arrives():
+            return b""
+        parts, self._parts, self._size = self._parts, [], 0
+        self._connection.read_on()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def stop_waiting(self) -> None:
+        """Nobody reads on for now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def abandon(self) -> None:
         """Nobody wants the rest: break the connection, which stops the provider. Nothing happens once it is whole."""
@@ -193,6 +194,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
@@ -220,6 +222,9 @@ class Connection(asyncio.Protocol):
             self._response.end()
         self._fail(BrokenError(type(error).__name__ if error else "the connection was closed"))
         self._lost(self)
+        self._paused = False
+        self._response = None
+        del self._parser, self._transport  # which know this connection too: it goes without waiting for the collector
 
     # -- from the parser
 

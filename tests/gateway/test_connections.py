@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -260,6 +262,28 @@ async def test_a_connection_is_closed_when_nobody_needs_it(monkeypatch: pytest.M
         assert len(client._connections) == 1
         await until(lambda: not (server.open or len(client._connections)))
         assert client._connections._idle == {}
+
+
+async def test_a_connection_that_is_gone_leaves_nothing_behind() -> None:
+    """Not even until somebody collects garbage: callers hang up all the time."""
+
+    async def endless(_: Reader, writer: Writer) -> None:
+        writer.write(CHUNKED + b"3\r\none\r\n")
+        await writer.drain()
+
+    async with serving(Server(endless)) as (client, url):
+        gc.disable()
+        try:
+            answer = await client.send(Outbound(url=url, headers={}, body=b""))
+            chunks = answer.chunks()
+            assert await anext(chunks) == b"one"
+            (connection,) = map(weakref.ref, client._connections._origins)
+            await chunks.aclose()
+            await answer.aclose()
+            del answer, chunks
+            await until(lambda: connection() is None)
+        finally:
+            gc.enable()
 
 
 async def test_a_name_is_looked_up_once_for_many() -> None:
