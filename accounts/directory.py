@@ -1,4 +1,5 @@
-"""Who a key belongs to, for the data plane: no ORM, one query at a time for a digest, remembered for seconds.
+"""Who a key belongs to, for the data plane: no ORM, one query at a time for all that are asked for, remembered for
+seconds.
 
 The time a record is remembered is the bound on a revoked key's life, so it does not depend on Valkey; the
 revocations heard through Valkey only make it shorter.
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 
 from accounts import key_rules
+from accounts.batching import Batcher
 from accounts.pool import Pool
 from accounts.roles import ALLOWED, May
 
@@ -24,7 +26,7 @@ ASK_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
 CAPACITY = 10_000
 
 _QUERY = """
-SELECT s.id AS secret_id, k.id AS api_key_id, k.organization_id, k.project_id, k.owner_id AS member_id,
+SELECT s.digest, s.id AS secret_id, k.id AS api_key_id, k.organization_id, k.project_id, k.owner_id AS member_id,
        array_to_string(k.scopes, ',') AS scopes,
        array_to_string(k.models_allowed, E'\\n') AS models_allowed,
        array_to_string(k.address_ranges, E'\\n') AS address_ranges,
@@ -96,6 +98,7 @@ class Directory:
         self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
         self._unknown: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Principal | None]] = {}
+        self._queries: Batcher[list[bytes], Principal | None] = Batcher(self._query)
 
     async def find(self, digests: list[bytes]) -> Principal | None:
         """The principal of the first known digest; `digests` are one secret's under each pepper, newest first."""
@@ -131,10 +134,7 @@ class Directory:
 
     async def _ask(self, digest: bytes, digests: list[bytes]) -> Principal | None:
         asked_at = time.monotonic()  # the answer may be as old as the question
-        try:
-            principal = await self._query(digests)
-        except psycopg.OperationalError:
-            principal = await self._query(digests)  # the pool held a connection from before Postgres restarted
+        principal = await self._queries.submit(digests)
         self.forget(digest)
         if principal is not None:
             _remember(self._known, digest, (asked_at + self._seconds, principal))
@@ -142,10 +142,18 @@ class Directory:
             _remember(self._unknown, digest, (asked_at + min(self._seconds, NEGATIVE_SECONDS), None))
         return principal
 
-    async def _query(self, digests: list[bytes]) -> Principal | None:
-        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Principal)) as cursor:
-            await cursor.execute(_QUERY, [_TRYING, digests])
-            return await cursor.fetchone()
+    async def _query(self, asked: list[list[bytes]]) -> list[Principal | None]:
+        """Many that come together are one query: a process that has just started knows nobody."""
+        try:
+            found = await self._rows(asked)
+        except psycopg.OperationalError:
+            found = await self._rows(asked)  # the pool held a connection from before Postgres restarted
+        return [next((found[digest] for digest in digests if digest in found), None) for digests in asked]
+
+    async def _rows(self, asked: list[list[bytes]]) -> dict[bytes, Principal]:
+        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_QUERY, [_TRYING, [digest for digests in asked for digest in digests]])
+            return {bytes(row.pop("digest")): Principal(**row) for row in await cursor.fetchall()}
 
 
 def _remember(

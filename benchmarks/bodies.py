@@ -65,7 +65,7 @@ def _steps(content: bytes) -> None:
     entry = _entry()
     tokens.count("warm")
     pieces = [content[at : at + 65_536] for at in range(0, len(content), 65_536)]
-    _show("arrives in pieces", len(content), lambda: asyncio.run(read_body(_receive(pieces))))
+    _show("arrives in pieces", len(content), lambda: asyncio.run(_arrives(read_body, pieces)))
     body = _show("parsed, within bounds", len(content), lambda: bodies.parse_object(content))
     _show("checked", len(content), lambda: schemas.check_chat(body))
     _show("estimated", len(content), lambda: asyncio.run(chat_estimate(body, entry)))
@@ -73,6 +73,11 @@ def _steps(content: bytes) -> None:
     for provider in (OpenAI(), Anthropic(), Gemini()):
         call = ChatCall(body=body, target=entry.targets[0], request_id="", created=0)
         _show(f"written for {provider.label}", len(content), lambda call=call, of=provider: of.request(call))  # type: ignore[misc]
+
+
+async def _arrives(read_body: Any, pieces: list[bytes]) -> None:
+    """Gives nothing back: `asyncio.run` writes out whatever a coroutine returns, when it puts signals back."""
+    await read_body(_receive(pieces))
 
 
 def _receive(pieces: list[bytes]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from accounts.batching import Batcher
 from accounts.pool import Pool
-from billing.batching import Batcher
 from billing.entries import LARGEST_AMOUNT, Entry
 from billing.quotes import Quote
 
@@ -58,17 +60,14 @@ class Admissions:
         self._pool = pool
         self._batcher: Batcher[Item, Admission] = Batcher(self._reserve)
 
-    async def reserve(self, entry: Entry, quote: Quote, *, wanted: int, acceptable: int) -> Admission:
-        """Hold between `acceptable` and `wanted` nano-dollars. Raises `RefusedError`, or `psycopg` errors."""
+    def reserve(self, entry: Entry, quote: Quote, *, wanted: int, acceptable: int) -> asyncio.Future[Admission]:
+        """Hold between `acceptable` and `wanted` nano-dollars, or say why not. Raises `psycopg` errors."""
         item = (
             entry.request_id, entry.organization_id, entry.api_key_id, entry.project_id, entry.member_id,
             min(wanted, LARGEST_AMOUNT), min(acceptable, LARGEST_AMOUNT), entry.model_requested, entry.model,
             entry.stream, quote.price_id, quote.charge_price_id, quote.markup_basis_points,
         )  # fmt: skip
-        admission = await self._batcher.submit(item)
-        if admission.outcome != "ok":
-            raise RefusedError(admission, wanted=wanted)
-        return admission
+        return self._batcher.put(item)
 
     async def release(self, entry: Entry) -> None:
         """Give back what is held, for a request that will be reserved anew."""
@@ -83,9 +82,21 @@ class Admissions:
 
     async def _ask(self, items: list[Item]) -> list[Admission]:
         order = sorted(range(len(items)), key=lambda place: items[place][1])
-        columns = [list(column) for column in zip(*(items[place] for place in order), strict=True)]
+        columns = [_array(column) for column in zip(*(items[place] for place in order), strict=True)]
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Admission)) as cursor:
             await cursor.execute(_RESERVE, columns, prepare=True)
             rows = await cursor.fetchall()
         answers = dict(zip(order, rows, strict=True))
         return [answers[place] for place in range(len(items))]
+
+
+def _array(values: Iterable[object]) -> str:
+    """As Postgres reads an array. The driver would look at each of its values anew to find out what it is."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: object) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return "NULL" if value is None else str(value)

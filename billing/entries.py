@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from billing.quotes import Quote
-from billing.usage import Usage, UsageSource
+from billing.usage import BUCKETS, Usage, UsageSource, counts_of
 
 LARGEST_COUNT = 2**31 - 1
 LARGEST_AMOUNT = 2**63 - 1
+COLUMNS = tuple(f"{bucket}_tokens" for bucket in BUCKETS)
+NOTHING = Usage()
 
 
 class Rule(StrEnum):
@@ -48,7 +50,7 @@ class Entry:
     status: int = 0
     error_code: str = ""
     finish_reason: str = ""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING
     usage_source: UsageSource = UsageSource.NONE
     rule: Rule = Rule.REFUSED
     quote: Quote | None = None
@@ -92,7 +94,9 @@ class Entry:
     def record(self) -> dict[str, Any]:
         """The usage event by column, as `billing_settle` takes it and the spool keeps it: nothing that was said."""
         first = None if self.first_token is None else round((self.first_token - self.started) * 1000)
-        free = self.quote is not None and self.quote.free and self._is_billed
+        billed, quote, usage = self._is_billed, self.quote, self.counts
+        free = quote is not None and quote.free and billed
+        cost, charge = (quote.cost(usage), quote.charge(usage)) if quote and billed else (0, 0)
         return {
             "request_id": str(self.request_id),
             "external_id": _text(self.external_id, 200),
@@ -108,27 +112,27 @@ class Entry:
             "status": self.status,
             "error_code": _text(self.error_code, 60),
             "finish_reason": _text(self.finish_reason, 30),
-            **{f"{bucket}_tokens": tokens for bucket, tokens in asdict(self.counts).items()},
+            **dict(zip(COLUMNS, counts_of(usage), strict=True)),
             "usage_source": self.usage_source.value,
             "rule": (Rule.FREE if free else self.rule).value,
-            "cost_nano": min(self.cost_nano, LARGEST_AMOUNT),
-            "charged_nano": min(self.charge_nano, LARGEST_AMOUNT),
+            "cost_nano": min(cost, LARGEST_AMOUNT),
+            "charged_nano": min(charge, LARGEST_AMOUNT),
             "max_tokens": self.max_tokens,
-            "attempts": self._attempts(),
+            "attempts": self._attempts(cost),
             "started_at": self.started_at.isoformat(),
             "ended_at": datetime.now(UTC).isoformat(),
             "first_token_ms": first,
             "duration_ms": round((time.monotonic() - self.started) * 1000),
         }
 
-    def _attempts(self) -> list[dict[str, Any]]:
+    def _attempts(self, cost: int) -> list[dict[str, Any]]:
         """Each call of a provider, with its own cost: only the one that answered has one."""
         last = len(self.attempts) - 1
         return [
             {
                 **attempt,
                 "error_code": _text(attempt.get("error_code", ""), 60),  # a provider's own word
-                "cost_nano": self.cost_nano if place == last else 0,
+                "cost_nano": cost if place == last else 0,
             }
             for place, attempt in enumerate(self.attempts)
         ]
@@ -136,12 +140,18 @@ class Entry:
 
 def within_bounds(usage: Usage) -> Usage:
     """What a column can hold of it."""
-    return Usage(**{bucket: _count(tokens) for bucket, tokens in asdict(usage).items()})
+    counts = counts_of(usage)
+    if min(counts) >= 0 and max(counts) <= LARGEST_COUNT and set(map(type, counts)) == {int}:
+        return usage
+    return Usage(*map(_count, counts))
 
 
 def _text(value: object, length: int) -> str:
     """What callers and providers wrote, as Postgres can keep it: one bad row would refuse all that share its batch."""
-    return str(value).replace("\0", "").encode("utf-8", "replace").decode()[:length]
+    text = str(value)
+    if text.isascii() and "\0" not in text:
+        return text[:length]
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:length]
 
 
 def _count(value: float) -> int:

@@ -9,20 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psycopg
 
+from accounts.batching import Batcher
 from accounts.pool import Pool
-from billing.admission import Admission, Admissions
-from billing.batching import Batcher
+from billing.admission import Admission, Admissions, RefusedError
 from billing.entries import LARGEST_AMOUNT, Entry, Rule, within_bounds
 from billing.quotes import Quote
 from billing.spool import Record, Spool
-from billing.usage import Usage
+from billing.usage import Usage, counts_of
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,8 @@ class Ledger:
         self._open: dict[uuid.UUID, Entry] = {}
         self._kept: list[Record] = []  # on disk, not yet settled
         self._disk = asyncio.Lock()  # what is on disk and what is in `_kept` change together
-        self._late: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Future[None]] = set()  # settlements that are not durable yet
+        self._keeping: set[asyncio.Task[None]] = set()
         self._checked_at = float("-inf")
 
     def open(
@@ -82,14 +82,17 @@ class Ledger:
     async def reserve(self, entry: Entry, quote: Quote, *, wanted: int, acceptable: int) -> Admission:
         """Hold money for it. Raises `RefusedError` when there is not enough, `psycopg` errors or `OSError` when that
         cannot be found out, or when a settlement could not be kept if Postgres went away meanwhile."""
-        await self._check_spool()
+        if asyncio.get_running_loop().time() - self._checked_at >= CHECK_SECONDS:
+            await self._check_spool()
         self._open[entry.request_id] = entry  # before it is asked: an answer that is lost must not leave a hold behind
-        asking = asyncio.create_task(self._admissions.reserve(entry, quote, wanted=wanted, acceptable=acceptable))
+        asking = self._admissions.reserve(entry, quote, wanted=wanted, acceptable=acceptable)
         try:
             admission = await asyncio.shield(asking)
         except asyncio.CancelledError:
             await asyncio.wait({asking})  # or the hold could be made after the request that it is for was closed
             raise
+        if admission.outcome != "ok":
+            raise RefusedError(admission, wanted=wanted)
         entry.quote, entry.held_nano = quote, admission.held
         return admission
 
@@ -105,10 +108,7 @@ class Ledger:
             return
         entry.settled = True
         self._open.pop(entry.request_id, None)
-        task = asyncio.create_task(self._persist(entry.record()))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        await asyncio.wait({task})
+        await asyncio.shield(self._persist(entry.record()))
 
     async def supersede(self, organization_id: int, api_key_id: int, request_id: uuid.UUID) -> None:
         """Another request takes the place of one that died: that one costs nothing. Raises `psycopg.Error`."""
@@ -161,19 +161,36 @@ class Ledger:
 
     async def _check_spool(self) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._checked_at >= CHECK_SECONDS:
-            await asyncio.to_thread(self._spool.check)
-            self._checked_at = now
+        await asyncio.to_thread(self._spool.check)
+        self._checked_at = now
 
-    async def _persist(self, record: Record) -> None:
-        try:
-            async with asyncio.timeout(SETTLE_SECONDS):
-                await self._batcher.submit(record)
-        except AWAY as error:
-            log.error(
-                "a settlement is kept on disk: %s", type(error).__name__, extra={"request_id": record["request_id"]}
-            )
-            await self._spooling.submit(record)
+    def _persist(self, record: Record) -> asyncio.Future[None]:
+        """Done when it is durable, whoever waits for that."""
+        loop = asyncio.get_running_loop()
+        durable: asyncio.Future[None] = loop.create_future()
+        self._late.add(durable)
+        durable.add_done_callback(self._late.discard)
+        settling = self._batcher.put(record)
+        patience = loop.call_later(SETTLE_SECONDS, _give_up, settling)
+
+        def settled(settling: asyncio.Future[None]) -> None:
+            patience.cancel()
+            error = settling.exception()
+            if error is None:
+                _done(durable)
+                return
+            keeping = asyncio.create_task(self._keep_instead(record, error, durable))
+            self._keeping.add(keeping)
+            keeping.add_done_callback(self._keeping.discard)
+
+        settling.add_done_callback(settled)
+        return durable
+
+    async def _keep_instead(self, record: Record, error: BaseException, durable: asyncio.Future[None]) -> None:
+        """On disk, because Postgres did not take it in time."""
+        log.error("a settlement is kept on disk: %s", type(error).__name__, extra={"request_id": record["request_id"]})
+        await self._spooling.submit(record)
+        _done(durable)
 
     async def _keep(self, records: list[Record]) -> list[None]:
         async with self._disk:
@@ -215,10 +232,20 @@ class Ledger:
                     )
 
 
+def _done(durable: asyncio.Future[None]) -> None:
+    if not durable.done():
+        durable.set_result(None)
+
+
+def _give_up(settling: asyncio.Future[None]) -> None:
+    if not settling.done():
+        settling.set_exception(TimeoutError())
+
+
 def _progress(entry: Entry) -> tuple[Any, ...]:
     usage = within_bounds(entry.measure()) if entry.measure else Usage()
     cost, charge = (entry.quote.cost(usage), entry.quote.charge(usage)) if entry.quote and entry.measure else (0, 0)
-    tokens = orjson.dumps(list(asdict(usage).values())).decode()
+    tokens = orjson.dumps(counts_of(usage)).decode()
     return (
         entry.organization_id, entry.request_id, entry.provider, entry.upstream_model, tokens,
         min(cost, LARGEST_AMOUNT), min(charge, LARGEST_AMOUNT),

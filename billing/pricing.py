@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter, mul
 from typing import Any
 
 from billing import money
-from billing.usage import Usage
+from billing.usage import BUCKETS, Usage, counts_of
 
 # The columns of a price, dollars for a million tokens, in the order in which people are shown them.
 RATES = (
@@ -35,10 +36,10 @@ class Rates:
 
     def cost(self, usage: Usage) -> int:
         """Pico-dollars."""
-        return sum(getattr(self, name) * getattr(usage, name) for name in _BUCKETS)
+        return sum(map(mul, _rates_of(self), counts_of(usage)))
 
 
-_BUCKETS = tuple(bucket.name for bucket in fields(Rates))
+_rates_of: Callable[[Rates], tuple[int, ...]] = attrgetter(*BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Tariff:
         """The most that a token of each bucket can cost while the prompt has at most so many tokens: a tier may be
         cheaper than the one below it."""
         reached = [self.base, *(tier for above, tier in self.tiers if prompt_tokens > above)]
-        return Rates(**{name: max(getattr(rates, name) for rates in reached) for name in _BUCKETS})
+        return self.base if len(reached) == 1 else Rates(*map(max, *map(_rates_of, reached)))
 
     def pico(self, usage: Usage) -> int:
         """Pico-dollars, exactly, with the request's fee."""

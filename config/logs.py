@@ -9,12 +9,16 @@ from accounts.redaction import redact
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+# Nothing of these is ever written, and each is looked up for every line: see "Optimization" in Python's logging HOWTO.
+logging._srcfile = None  # noqa: SLF001 - the name that the HOWTO gives
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
 
 class Redact(logging.Filter):
     """Fold the arguments into the message, so that what is redacted is what would have been written."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
+        record.msg, record.args = redact(record.getMessage()), ()
         return True
 
 
@@ -28,9 +32,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for name, value in vars(record).items():
-            if name not in _STANDARD:
-                line[name] = redact(value) if isinstance(value, str) else value
+        for name in sorted(vars(record).keys() - _STANDARD):
+            value = getattr(record, name)
+            line[name] = redact(value) if isinstance(value, str) else value
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
         return orjson.dumps(line, default=str).decode()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Any
 
 import orjson
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.functional import cached_property
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.security.base import AuthBase
@@ -16,7 +18,7 @@ from pydantic import BaseModel
 from accounts.directory import Principal
 from accounts.models import Scope
 from billing.entries import Entry, Rule
-from gateway import bodies, errors, prompt_schemas, schemas
+from gateway import bodies, bounds, errors, prompt_schemas, schemas
 from gateway.allowances import Allowance
 from gateway.dispatch import Request
 from gateway.idempotency import Kept, Recording, Replay, replayed
@@ -33,8 +35,9 @@ def _body(schema: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-class ApiRequest(ASGIRequest):
-    """A request under /v1 on its way through the data plane."""
+class ApiRequest(HttpRequest):
+    """A request under /v1 on its way through the data plane: as much of Django's as its endpoints look at, and no
+    headers translated that nobody asks for."""
 
     runtime: Runtime
     principal: Principal | None = None
@@ -43,6 +46,18 @@ class ApiRequest(ASGIRequest):
     content: bytes = b""
     lease: Lease | None = None  # of its stream, given back when it was served
     outlives_its_caller: bool = False  # it goes on when the caller hangs up: a retry will want its answer
+    idempotency_key: str | None = None
+
+    def __init__(self, scope: bounds.Scope) -> None:
+        self.scope = scope
+        self.method = scope["method"]
+        self.path = self.path_info = scope["path"]
+        self.resolver_match = None
+
+    @cached_property
+    def META(self) -> dict[str, Any]:  # type: ignore[override]  # noqa: N802 - Django's name
+        meta: dict[str, Any] = ASGIRequest(dict(self.scope), BytesIO()).META
+        return meta
 
 
 class Admitted(AuthBase):
@@ -58,7 +73,16 @@ class Admitted(AuthBase):
         return principal  # type: ignore[no-any-return]
 
 
-api = NinjaAPI(title="2389", version="1", auth=Admitted(), docs_url=None, openapi_url=None, urls_namespace="v1")
+class Api(NinjaAPI):
+    """Endpoints make their responses themselves: none is prepared for them."""
+
+    _unused = HttpResponse()
+
+    def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
+        return self._unused
+
+
+api = Api(title="2389", version="1", auth=Admitted(), docs_url=None, openapi_url=None, urls_namespace="v1")
 
 
 class EventStreamResponse(HttpResponseBase):
@@ -129,7 +153,7 @@ async def _carry_out(operation: Operation, request: ApiRequest) -> HttpResponseB
 
 
 async def _answer(request: ApiRequest, asked: Request) -> HttpResponseBase:
-    key = request.headers.get("Idempotency-Key")
+    key = request.idempotency_key
     if key is None:
         request.content = b""  # it may be large, and all of it is in the body that was read
         return await _run(request.runtime, asked)

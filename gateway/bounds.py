@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -65,22 +66,27 @@ def too_large() -> errors.ApiError:
 
 async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises `ApiError` (413, 408), or `HangUpError`."""
-    parts: list[bytes] = []
+    buffer = BytesIO()  # what it gives back at the end is what it has, and no copy
     size = 0
     try:
-        async with asyncio.timeout(settings.GATEWAY_BODY_TOTAL_SECONDS):
+        now = asyncio.get_running_loop().time
+        last = now() + settings.GATEWAY_BODY_TOTAL_SECONDS
+        first = min(settings.GATEWAY_BODY_TOTAL_SECONDS, settings.GATEWAY_BODY_IDLE_SECONDS)
+        async with asyncio.timeout(first) as patience:
             while True:
-                async with asyncio.timeout(settings.GATEWAY_BODY_IDLE_SECONDS):
-                    message = await receive()
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise HangUpError
                 part = message.get("body", b"")
                 size += len(part)
                 if size > settings.GATEWAY_MAX_BODY_BYTES:
                     raise too_large()
-                parts.append(part)
+                if not message.get("more_body") and size == len(part):
+                    return bytes(part)
+                buffer.write(part)
                 if not message.get("more_body"):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
+                    return buffer.getvalue()
+                patience.reschedule(min(last, now() + settings.GATEWAY_BODY_IDLE_SECONDS))
     except TimeoutError as error:
         raise errors.ApiError(
             408,

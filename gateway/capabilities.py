@@ -30,6 +30,10 @@ class Model(Protocol):
     def capabilities(self) -> Mapping[str, Any]: ...
     @property
     def targets(self) -> tuple[Target, ...]: ...
+    @property
+    def lacking(self) -> frozenset[str]:
+        """What `lacking_of` says of it, worked out once: it is asked with every request."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,18 @@ _SEEN = frozenset({"vision", "image_urls", "pdf", "file_ids", "audio"})  # what 
 
 def check(body: Mapping[str, Any], model: Model) -> None:
     """Raises `ApiError` (400) that names the place in the body and the capability. `model` is the one that serves."""
-    lacking = frozenset(word for word in _SAID if not _able(model, word))
+    lacking = model.lacking
     needs = _of_chat if "messages" in body else _of_answers
     for word, param in needs(body, lacking) if lacking else ():
         if word in lacking:
             raise _lacks(word, param, body, model)
     if "messages" in body:
         _check_reasoning(body, model)
+
+
+def lacking_of(capabilities: Mapping[str, Any], targets: Sequence[Target]) -> frozenset[str]:
+    """What no request to such a model may need."""
+    return frozenset(word for word in _SAID if not _able(capabilities, targets, word))
 
 
 def shown(capabilities: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, Any]:
@@ -82,11 +91,11 @@ def shown(capabilities: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, An
     return {word: value for word, value in known.items() if value is not None}
 
 
-def _able(model: Model, word: str) -> bool:
+def _able(capabilities: Mapping[str, Any], targets: Sequence[Target], word: str) -> bool:
     """Whether a request may need it: the model can, or all its routes do without."""
-    if _known(word, model.capabilities, [target.kind for target in model.targets]) is not False:
+    if _known(word, capabilities, [target.kind for target in targets]) is not False:
         return True
-    return bool(model.targets) and all(_does_without(target, word) for target in model.targets)
+    return bool(targets) and all(_does_without(target, word) for target in targets)
 
 
 def _does_without(target: Target, word: str) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from contextlib import aclosing
-from io import BytesIO
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, HttpResponseBase
@@ -33,6 +33,7 @@ from gateway.bounds import (
     hung_up,
     read_body,
 )
+from gateway.operations import OPERATIONS
 from gateway.routes import methods_of
 from gateway.runtime import Runtime
 
@@ -57,17 +58,21 @@ class Exchange:
         self._send = send
         self._streaming = False
         self._unread = False  # there is a body, and nobody has read it
-        self._gone = False  # the caller hung up, and the answer is made for a retry
-
-    @property
-    def shown_id(self) -> str:
-        return self.external_id or str(self.request_id)
+        self._gone = False  # the caller hung up, or does not take what is sent
+        self._outlived = False  # the caller hung up, and the answer is made for a retry
+        self._task = asyncio.current_task()
+        self.shown_id = str(self.request_id)
 
     async def run(self) -> None:
         """Answer. Errors of every kind become answers; only cancellation passes through."""
         try:
             await self._answer_or_refuse()
         except HangUpError:
+            self.status = 499
+        except asyncio.CancelledError:
+            if not self._gone or self._task is None:  # somebody else's doing: the server stops
+                raise
+            self._task.uncancel()
             self.status = 499
         finally:
             self._log_line()
@@ -87,7 +92,9 @@ class Exchange:
         headers = check_headers(self.scope)
         self._unread = announces_body(headers)
         peer = (self.scope.get("client") or ("", 0))[0]
-        self.external_id = request_ids.external(headers.get(b"x-request-id", b"").decode("latin-1"), peer)
+        if b"x-request-id" in headers:
+            self.external_id = request_ids.external(headers[b"x-request-id"].decode("latin-1"), peer)
+            self.shown_id = self.external_id or self.shown_id
         principal = await authenticate(
             headers.get(b"authorization", b"").decode("latin-1"),
             self.runtime.directory,
@@ -98,8 +105,10 @@ class Exchange:
         self.allowance = allowance = await self.runtime.allowances.admit(principal)
         allowance.check()
         check_standing(principal)
-        request = ApiRequest(self.scope, BytesIO())
+        request = ApiRequest(self.scope)
         request.runtime, request.principal, request.allowance = self.runtime, principal, allowance
+        if b"idempotency-key" in headers:
+            request.idempotency_key = headers[b"idempotency-key"].decode("latin-1")
         endpoint = _find(request)
         _check_method(request, endpoint)
         if request.method in WITH_BODY:
@@ -120,24 +129,32 @@ class Exchange:
 
     async def _until_hung_up(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
         """Serve, but stop at once when the client goes: whatever runs upstream costs money."""
-        serving = asyncio.create_task(self._serve(request, endpoint))
+        serving = True
+
+        def leave(watching: asyncio.Task[None]) -> None:
+            if watching.cancelled() or not serving or self._task is None:
+                return
+            if request.outlives_its_caller:
+                self._outlived = True
+                self.runtime.keep_running(self._task)
+            else:
+                self._hang_up()
+
         watching = asyncio.create_task(hung_up(self.receive))
+        watching.add_done_callback(leave)
         try:
-            await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not serving.done() and request.outlives_its_caller:
-                self._gone = True
-                self.runtime.keep_running(serving)
-                raise HangUpError
-            if not serving.done():
-                serving.cancel()
-                await asyncio.wait({serving})
-                raise HangUpError
-            await serving
+            await self._serve(request, endpoint)
         finally:
+            serving = False
             watching.cancel()
-            if not serving.done() and not self._gone:  # we are being cancelled ourselves
-                serving.cancel()
-                await asyncio.wait({serving})
+        if self._outlived:
+            raise HangUpError
+
+    def _hang_up(self) -> None:
+        """Nobody is there to answer: `run` ends by it, and so does whatever it waits for."""
+        if self._task is not None:
+            self._gone = True
+            self._task.cancel()
 
     async def _serve(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
         try:
@@ -194,7 +211,7 @@ class Exchange:
 
     async def _start(self, status: int, headers: dict[str, str]) -> None:
         self.status = status
-        if self._gone:
+        if self._outlived:
             return
         told = self.allowance.headers() if self.allowance else {}
         headers = {**headers, **told, "x-request-id": self.shown_id}
@@ -204,13 +221,13 @@ class Exchange:
 
     async def _body(self, content: bytes, *, more: bool) -> None:
         self._written_at = time.monotonic()
-        if self._gone:
+        if self._outlived:
             return
+        patience = asyncio.get_running_loop().call_later(settings.GATEWAY_CLIENT_WRITE_SECONDS, self._hang_up)
         try:
-            async with asyncio.timeout(settings.GATEWAY_CLIENT_WRITE_SECONDS):
-                await self._send({"type": "http.response.body", "body": content, "more_body": more})
-        except TimeoutError as error:
-            raise HangUpError from error
+            await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        finally:
+            patience.cancel()
 
     def _log_line(self) -> None:
         log.info(
@@ -232,9 +249,15 @@ def _caller(peer: str, scope: Scope) -> Caller:
 def _find(request: ApiRequest) -> ResolverMatch:
     """The endpoint of the path. Raises `ApiError` (404), before anything of the body is read."""
     try:
-        return get_resolver(URLCONF).resolve(request.path_info)
+        return _resolve(request.path_info)
     except Http404 as error:
         raise _unknown_url(request) from error
+
+
+@lru_cache(maxsize=256)
+def _resolve(path: str) -> ResolverMatch:
+    """Raises `Http404`, which is not remembered."""
+    return get_resolver(URLCONF).resolve(path)
 
 
 def _check_method(request: ApiRequest, endpoint: ResolverMatch) -> None:
@@ -295,6 +318,8 @@ class DataPlane:
         if self._runtime is None:
             self._runtime = Runtime()
             await self._runtime.start()
+            for operation in OPERATIONS:  # Django puts its table of addresses together when it is first asked
+                _resolve(f"/v1{operation.path}")
         return self._runtime
 
     async def stop(self) -> None:

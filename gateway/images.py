@@ -15,6 +15,7 @@ from django.conf import settings
 
 from gateway import errors
 from gateway.egress import Allowance, UnreachableError, get_guarded
+from gateway.lifting import like
 
 MOST = 16  # different images that are fetched for one request
 AT_ONCE = 4
@@ -44,7 +45,7 @@ def linked(messages: Iterable[Mapping[str, Any]]) -> list[Link]:
 
 def placed(body: Mapping[str, Any], images: Mapping[str, str]) -> dict[str, Any]:
     """The body with data URLs where it names images. Everything else is the caller's own, not a copy."""
-    return {**body, "messages": [_message(message, images) for message in body["messages"]]}
+    return like(body, {**body, "messages": [_message(message, images) for message in body["messages"]]})
 
 
 async def fetch(links: Collection[Link], *, media: Collection[str]) -> dict[str, str]:

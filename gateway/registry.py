@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -41,7 +42,7 @@ _GONE = "UPDATE gateway_model SET vendor_gone_at = clock_timestamp() WHERE id = 
 WAIT_SECONDS = 3.0  # how long a caller waits for a Postgres that hangs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One model, and the ways to serve it in the order they are tried."""
 
@@ -63,6 +64,11 @@ class Entry:
     targets: tuple[Target, ...] = ()
     kinds: tuple[str, ...] = ()  # of the providers of all its routes, also of those that wait for a credential
     missing_credentials: tuple[str, ...] = ()  # the variables that would make more routes usable
+
+    @cached_property
+    def lacking(self) -> frozenset[str]:
+        """What no request to it may need: words of `gateway.capabilities`."""
+        return capabilities.lacking_of(self.capabilities, self.targets)
 
     def lifecycle(self, today: date) -> lifecycle.Lifecycle:
         return lifecycle.of(

@@ -37,6 +37,7 @@ from gateway.streams import RENEW_SECONDS, Streams
 log = logging.getLogger(__name__)
 
 POOL_WAIT_SECONDS = 1.0
+WARM_CONNECTIONS = 3  # for keys, reservations and settlements, which the first callers need at once
 DETACHED_SECONDS = 10.0  # what a process that stops gives to requests whose callers have gone
 
 
@@ -46,7 +47,7 @@ class Runtime:
     def __init__(self) -> None:
         self.pool: Pool = AsyncConnectionPool(
             kwargs=_connection_settings(),
-            min_size=1,
+            min_size=min(WARM_CONNECTIONS, settings.GATEWAY_POOL_SIZE),
             max_size=settings.GATEWAY_POOL_SIZE,
             timeout=POOL_WAIT_SECONDS,
             open=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway import errors
 
@@ -11,8 +11,7 @@ MAX_EVENT = 4 * 1024 * 1024
 DONE = b"[DONE]"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: its name (empty when the stream gives none) and its `data` lines joined by newlines."""
 
     name: str
@@ -35,6 +34,25 @@ class Parser:
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
+        between = not (self._rest_size or self._after_cr or self._data or self._name)
+        if between and len(chunk) <= MAX_LINE and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            return self._whole(chunk)
+        return self._pieces(chunk)
+
+    def _whole(self, chunk: bytes) -> list[Event]:
+        """Events from beginning to end, as most packets have them: those of the usual form need no lines."""
+        events: list[Event] = []
+        for block in chunk[:-2].split(b"\n\n"):
+            name, data = b"", block
+            if block.startswith(b"event: "):
+                name, _, data = block[7:].partition(b"\n")
+            if data.startswith(b"data: ") and b"\n" not in data:
+                events.append(Event(name.decode("utf-8", "replace"), data[6:]))
+            else:
+                events += self._pieces(block + b"\n\n")
+        return events
+
+    def _pieces(self, chunk: bytes) -> list[Event]:
         if self._after_cr and chunk[:1] == b"\n":
             chunk = chunk[1:]  # the second half of a CRLF that was cut in two
         if chunk:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 APPS = ("config", "gateway", "billing", "accounts")  # each may import what stands after it, and itself
 MAX_LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "core", "common", "misc"}
-OUTBOUND = {"httpx", "aiohttp", "httpx_aiohttp", "requests", "urllib3"}
+OUTBOUND = {"httpx", "aiohttp", "aiohappyeyeballs", "requests", "urllib3"}
 BESIDE_THE_APPS = ("tests", "benchmarks")
 
 

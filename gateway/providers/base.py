@@ -7,13 +7,14 @@ are pure, except `send`: dicts and bytes in, dicts and bytes out. All outbound H
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from billing.usage import Usage
 from gateway import tokens
 from gateway.errors import ApiError
+from gateway.lifting import Media, like, media_of, spliced
 from gateway.sse import Event
 
 
@@ -89,7 +90,7 @@ class ChatCall(Call):
         prompt = target.default_system_prompt
         if not prompt or any(message["role"] in {"system", "developer"} for message in body["messages"]):
             return body
-        return {**body, "messages": [{"role": "system", "content": prompt}, *body["messages"]]}
+        return like(body, {**body, "messages": [{"role": "system", "content": prompt}, *body["messages"]]})
 
     @staticmethod
     def count_prompt(body: Mapping[str, Any]) -> int:
@@ -136,6 +137,12 @@ class Outbound:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     method: str = "POST"
+    media: Media = field(default_factory=dict, repr=False)  # what names in the body stand for
+
+    @property
+    def pieces(self) -> Sequence[bytes | memoryview]:
+        """What is sent: the body, with everything in it that was put aside."""
+        return spliced(self.body, self.media) if self.media else (self.body,)
 
 
 class Answer(Protocol):
@@ -244,7 +251,8 @@ class Dialect(ABC, Generic[C]):
 
     async def send(self, call: C, egress: Egress) -> Answer:
         """Make the call. A provider that is not on the network answers by itself."""
-        return await egress.send(self.request(call))
+        outbound, media = self.request(call), media_of(call.body)
+        return await egress.send(replace(outbound, media=media) if media else outbound)
 
 
 class Provider(Dialect[ChatCall]):

@@ -16,6 +16,7 @@ from gateway.sse import DONE, Event
 from gateway.translation import openai_errors
 from gateway.translation.openai_functions import as_function
 from gateway.translation.openai_request import Refusals, adapted
+from gateway.translation.plain_deltas import TRIES, PlainDelta
 
 _IDENTITY = frozenset({"id", "object", "created", "model", "choices"})
 _NOTHING = frozenset({b"", DONE})
@@ -37,9 +38,16 @@ class OpenAIStream(ChunkStream):
         self._head: dict[str, Any] = {}
         self._held: dict[str, Any] = {}  # what came in a chunk without choices, for the next chunk to carry
         self._as_function = isinstance(call, ChatCall) and provider.answers_with_tools(call)
+        self._plain: PlainDelta | None = None
+        self._tries = 0 if self._as_function else TRIES
 
     def feed(self, event: Event) -> list[bytes]:
         data = event.data
+        if self._plain is not None and not (event.name or self._closing or self._held or self.done):
+            like_others = self._plain.read(data)
+            if like_others is not None:
+                self.produced.append(like_others[0])
+                return [like_others[1]]
         if self.done or (len(data) < 16 and data.strip() in _NOTHING):
             self.done = self.done or data.strip() == DONE
             return []
@@ -64,7 +72,12 @@ class OpenAIStream(ChunkStream):
             self.note(choice)
         if any(choice.get("finish_reason") for choice in choices):
             return self._hold_finish(chunk, choices)
-        return [self._dumps(chunk)]
+        by_itself = not self._held
+        told = self._dumps(chunk)
+        if self._tries and by_itself and len(choices) == 1 and (choices[0].get("delta") or {}).get("content"):
+            self._plain = PlainDelta.of(data, orjson.loads(told))
+            self._tries = 0 if self._plain else self._tries - 1
+        return [told]
 
     def _hold_finish(self, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> list[bytes]:
         """What a chunk says goes out at once; that it is the last of a choice is told when nothing failed after it."""

@@ -143,7 +143,7 @@ def test_a_hundred_calls_at_once_ask_the_database_once(
     asked: list[Any] = []
     query = Directory._query
 
-    async def counting(self: Directory, digests: list[bytes]) -> Principal | None:
+    async def counting(self: Directory, digests: list[list[bytes]]) -> list[Principal | None]:
         asked.append(digests)
         return await query(self, digests)
 
@@ -155,6 +155,29 @@ def test_a_hundred_calls_at_once_ask_the_database_once(
 
     assert len(set(_run(work))) == 1
     assert len(asked) == 1
+
+
+def test_many_keys_at_once_are_few_questions_and_each_gets_its_own_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization = make_organization()
+    issued = [make_key(organization) for _ in range(30)]
+    asked: list[int] = []
+    query = Directory._query
+
+    async def counting(self: Directory, digests: list[list[bytes]]) -> list[Principal | None]:
+        asked.append(len(digests))
+        return await query(self, digests)
+
+    monkeypatch.setattr(Directory, "_query", counting)
+
+    async def work(pool: Pool) -> list[Principal | None]:
+        directory = Directory(pool, seconds=4)
+        secrets = [secret for _, secret in issued] + [keys.generate()]
+        return list(await asyncio.gather(*(directory.find(keys.digests(secret)) for secret in secrets)))
+
+    found = _run(work)
+    assert [one and one.api_key_id for one in found] == [*(key.pk for key, _ in issued), None]
+    assert sum(asked) == 31
+    assert len(asked) <= 2
 
 
 def test_a_revocation_is_seen_when_the_memory_ends_and_at_once_when_it_is_heard(issued: tuple[ApiKey, str]) -> None:
@@ -184,7 +207,7 @@ def test_a_slow_answer_is_not_remembered_for_longer_than_a_quick_one(
     asked: list[Any] = []
     query = Directory._query
 
-    async def slow(self: Directory, digests: list[bytes]) -> Principal | None:
+    async def slow(self: Directory, digests: list[list[bytes]]) -> list[Principal | None]:
         asked.append(digests)
         found = await query(self, digests)
         await asyncio.sleep(0.4)

@@ -261,7 +261,7 @@ def test_callers_are_shown_what_is_known_and_no_more() -> None:
 
 
 def test_what_a_model_can_does_not_depend_on_its_credential() -> None:
-    row = {name: getattr(entry("m"), name) for name in Entry.__slots__ if name not in {"targets", "kinds"}}
+    row = {name: getattr(entry("m"), name) for name in Entry.__dataclass_fields__ if name not in {"targets", "kinds"}}
     row.pop("missing_credentials")
     route = {"model_id": "m", "slug": "anthropic", "kind": "anthropic", "needs_credential": True, "credential": ""}
     found = build([row], [{**route, "api_key_env": "NO_SUCH_VARIABLE_IS_SET"}]).models["m"]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from billing.batching import Batcher
+from accounts.batching import Batcher
 
 
 async def test_items_that_arrive_during_a_flush_share_the_next_one() -> None:
