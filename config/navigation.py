@@ -20,6 +20,7 @@ ITEMS = (
     ("Requests", "gateway:requests", "list", May.SEE_REQUESTS),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
+    ("Limits", "gateway:limits", "timer", May.LOOK),
     ("Members", "accounts:members", "users", May.LOOK),
     ("Audit log", "accounts:audit-log", "scroll-text", May.SEE_AUDIT),
     ("Settings", "accounts:settings", "settings", May.LOOK),

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys, views_leaks, views_playground, views_prompts, views_requests
+from gateway import (
+    views,
+    views_key,
+    views_keys,
+    views_leaks,
+    views_limits,
+    views_playground,
+    views_prompts,
+    views_requests,
+)
 
 app_name = "gateway"
 urlpatterns = [
@@ -23,6 +32,7 @@ urlpatterns = [
     path("o/<slug:slug>/settings/prompts/stop/", views_prompts.stop_prompts, name="settings-prompts-stop"),
     path("o/<slug:slug>/playground/", views_playground.playground, name="playground"),
     path("o/<slug:slug>/playground/key/", views_playground.playground_key, name="playground-key"),
+    path("o/<slug:slug>/limits/", views_limits.limits, name="limits"),
     path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),
     path("docs/", views.docs_page, name="docs"),
     path("docs/api/", views.api_reference, name="api-reference"),
