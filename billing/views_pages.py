@@ -12,10 +12,12 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Organization
 from accounts.roles import May, MemberRequest, may, member_page
-from billing import overview, statements, wallets
-from billing.models import Budget, Statement
+from billing import overview, payments, statements, wallets
+from billing.models import Budget, Document, Statement
 from billing.money import MOST_NANO
+from billing.stripe import is_configured
 
+DOCUMENTS = 5
 SHOWN = 20  # budgets; the rest has a page of its own
 
 
@@ -31,6 +33,9 @@ def organization(request: MemberRequest) -> HttpResponse:
         **_budgets(found, now),
         "manages": may(request.membership, May.MANAGE_BILLING),
         "entries": overview.entries(found, before),
+        "profile": payments.profile_of(found),
+        "takes_cards": is_configured(),
+        "documents": list(Document.objects.of(found).defer("contents").order_by("-id")[:DOCUMENTS]),
         "statements": overview.statements(found),
         "before": before,
         "audit": overview.newest_audit(found),

@@ -48,7 +48,7 @@ class WalletForm(forms.ModelForm[Wallet]):
         """Nobody's overdraft ends above what they have used of it. The row stays locked until it is saved."""
         overdraft: int = self.cleaned_data["overdraft"]
         wallet = Wallet.objects.select_for_update().get(pk=self.instance.pk)
-        used = wallet.held_nano - wallet.posted_nano
+        used = wallet.held_nano - wallet.posted_nano - wallet.owed_nano
         if used > overdraft:
             raise ValidationError(f"${money.dollars(used)} of it is used or held at this moment: give at least that.")
         self.instance.overdraft_nano = overdraft
