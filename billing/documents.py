@@ -17,6 +17,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from accounts.models import Organization
+from billing import wallets
 from billing.models import BillingProfile, Document, Payment, PaymentReturn, Transfer, UsageDay
 
 Kind = Document.Kind
@@ -55,8 +56,10 @@ def credit_note(payment: Payment, known: PaymentReturn) -> Document:
 
 
 def invoice(organization: Organization, month: date) -> Document | None:
-    """For what the requests of a month came to, by its entries; None where there was nothing."""
+    """For what the requests of a month came to, by its entries; None where there was nothing, or it is not over."""
     start, end = _bounds(month)
+    if end > timezone.now():
+        return None
     entries = Transfer.objects.of(organization).filter(created_at__gte=start, created_at__lt=end)
     revenue = entries.filter(Q(debit="revenue") | Q(credit="revenue"))
     sums = revenue.order_by().values("kind").annotate(
@@ -70,7 +73,9 @@ def invoice(organization: Organization, month: date) -> Document | None:
     ]
     if not lines:
         return None
+    due = max(0, min(sum(line.nano for line in lines), -_balance(organization, end)))
     more: dict[str, Any] = {
+        "due_nano": str(due),
         "models": _models(organization, month),
         "period": [start.date().isoformat(), end.date().isoformat()],
     }
@@ -115,6 +120,16 @@ def _models(organization: Organization, month: date) -> list[dict[str, str]]:
         for row in rows
         if row["nano"]
     ]
+
+
+def _balance(organization: Organization, at: datetime) -> int:
+    """What was there at an instant. Credit pays what is oldest, so what it falls short of zero is the newest."""
+    since = Transfer.objects.of(organization).filter(created_at__gte=at)
+    into = since.aggregate(
+        gained=Sum("amount_nano", filter=Q(credit="wallet"), default=0),
+        lost=Sum("amount_nano", filter=Q(debit="wallet"), default=0),
+    )
+    return wallets.of(organization).posted_nano - int(into["gained"]) + int(into["lost"])
 
 
 def _bounds(month: date) -> tuple[datetime, datetime]:

@@ -41,7 +41,13 @@ class AutomaticForm(forms.Form):
     automatic = forms.BooleanField(label="Top up automatically", required=False)
 
     def __init__(self, *args: Any, profile: BillingProfile, **kwargs: Any) -> None:
-        most: dict[str, Any] = {"most": money.MOST_NANO, "cents": True}
+        wanted = not args or args[0] is None or "automatic" in args[0]  # switched off, they need not be given
+        most: dict[str, Any] = {
+            "required": wanted,
+            "error_messages": {"required": "Say how much."},
+            "most": money.MOST_NANO,
+            "cents": True,
+        }
         super().__init__(*args, **kwargs)
         self.initial = {
             "automatic": profile.automatic,
@@ -50,15 +56,15 @@ class AutomaticForm(forms.Form):
             "cap": profile.cap_nano or max(200, settings.TOP_UP_LEAST) * money.NANO,
         }
         self.fields["below"] = DollarsField(
-            label="When the balance is below", required=False, **most,
+            label="When the balance is below", **most,
             help_text="What the organisation has, less what is held by requests under way.",
         )  # fmt: skip
         self.fields["amount"] = DollarsField(
-            label="Pay", required=False, cents=True, **_bounds(),
+            label="Pay", **{**most, **_bounds()},
             help_text=f"From ${settings.TOP_UP_LEAST:,} to ${settings.TOP_UP_MOST:,}.",
         )  # fmt: skip
         self.fields["cap"] = DollarsField(
-            label="But at most in a month", required=False, **most,
+            label="But at most in a month", **most,
             help_text="A month of UTC. Payments by hand do not count.",
         )  # fmt: skip
 
@@ -66,9 +72,6 @@ class AutomaticForm(forms.Form):
         told = super().clean() or self.cleaned_data
         if not told.get("automatic"):
             return told
-        for name in ("below", "amount", "cap"):
-            if name not in self.errors and told.get(name) is None:
-                self.add_error(name, "Say how much.")
         amount, cap = told.get("amount"), told.get("cap")
         if amount and cap is not None and cap < amount:
             self.add_error("cap", "This is less than a single payment: nothing would ever be paid.")

@@ -44,8 +44,11 @@ def document(request: MemberRequest, document: int) -> HttpResponse:
     of_here = Document.objects.of(request.membership.organization).select_related("payment")
     found: Document = get_object_or_404(of_here, pk=document)
     told = found.contents
+    due = int(told.get("due_nano", "0"))
     page = {
         "document": found,
+        "due_nano": due,
+        "credited_nano": due - found.total_nano,
         "seller": {**told["seller"], "name": told["seller"]["name"] or urlsplit(settings.PUBLIC_URL).hostname},
         "buyer": told["buyer"],
         "lines": [{**line, "nano": int(line["nano"])} for line in told["lines"]],

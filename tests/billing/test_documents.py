@@ -14,9 +14,9 @@ from pytest_django import Settings
 
 from accounts.models import ApiKey, AuditEvent, Organization, User
 from billing import documents, rollups, tasks
-from billing.models import BillingProfile, Document, Payment
+from billing.models import BillingProfile, Document, Payment, Wallet
 from tests.billing.cards import make_profile
-from tests.billing.moves import DOLLAR, ask, top_up
+from tests.billing.moves import DOLLAR, ask, enter_at, top_up
 from tests.billing.test_pages import make_charge
 from tests.factories import make_organization
 
@@ -51,7 +51,8 @@ def entry(organization: Organization, kind: str, nano: int, at: datetime, *, ref
 
 def spent(organization: Organization) -> None:
     """$100.00 are there; October cost $3.000000001 less $0.50, November $1.00."""
-    top_up(organization, 100 * DOLLAR)
+    ask("SELECT count(*) FROM billing_lock(ARRAY[%s::bigint])", organization.pk)
+    enter_at(organization, datetime(2026, 9, 1, tzinfo=UTC), 100 * DOLLAR)
     entry(organization, "usage", 9 * DOLLAR, datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC))
     entry(organization, "usage", DOLLAR, datetime(2026, 10, 1, tzinfo=UTC))
     entry(organization, "usage", 2 * DOLLAR + 1, datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
@@ -87,6 +88,23 @@ def test_last_months_invoices_are_issued_once_for_whoever_bought_something(organ
     for _ in range(3):
         tasks.issue_invoices()
     assert [(one.organization, one.month) for one in Document.objects.all()] == [(organization, OCTOBER)]
+
+
+@time_machine.travel("2026-11-25T12:00:00Z", tick=False)
+def test_a_month_that_is_not_over_has_no_invoice(organization: Organization) -> None:
+    spent(organization)
+    assert documents.invoice(organization, NOVEMBER) is None
+
+
+def test_what_was_used_beyond_the_credit_of_the_month_is_due(owner: Client, organization: Organization) -> None:
+    ask("SELECT count(*) FROM billing_lock(ARRAY[%s::bigint])", organization.pk)
+    Wallet.objects.update(overdraft_nano=100 * DOLLAR)
+    enter_at(organization, datetime(2026, 9, 1, tzinfo=UTC), 3 * DOLLAR)
+    entry(organization, "usage", 4 * DOLLAR, datetime(2026, 10, 5, tzinfo=UTC))
+    top_up(organization, 50 * DOLLAR, "after the month")
+    made = documents.invoice(organization, OCTOBER)
+    assert made is not None
+    assert "Paid from prepaid credit \u2212$3.00 Due $1.00" in words(owner, f"{LIST}{made.pk}/")
 
 
 def test_an_invoice_tells_what_each_model_came_to(owner: Client, organization: Organization, key: ApiKey) -> None:
@@ -181,5 +199,5 @@ def test_the_list_is_read_page_by_page(owner: Client, organization: Organization
 
 def test_a_month_in_which_nothing_was_bought_has_no_invoice(organization: Organization) -> None:
     top_up(organization)
-    assert documents.invoice(organization, NOVEMBER) is None
+    assert documents.invoice(organization, OCTOBER) is None
     assert not Document.objects.exists()
