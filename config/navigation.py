@@ -48,6 +48,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         **known,
         "membership": membership,
         "organization": membership.organization,
+        "sees_webhooks": may(membership, May.MANAGE_WEBHOOKS),
         "navigation": _items(request, membership),
         "memberships": Membership.objects.filter(user_id=membership.user_id, organization__closed_at=None)
         .select_related("organization")

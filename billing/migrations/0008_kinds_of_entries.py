@@ -1,4 +1,4 @@
-"""Every entry is of a kind that there is: looked at without keeping anybody from entering more."""
+"""Kinds of entries, looked at while others enter more; and an index for what an address was told."""
 
 from django.db import migrations
 
@@ -9,5 +9,9 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             "ALTER TABLE billing_transfer VALIDATE CONSTRAINT billing_transfer_kind_check", migrations.RunSQL.noop
+        ),
+        migrations.RunSQL(
+            "CREATE INDEX outbox_deliveries ON billing_outbox (organization_id, (split_part(dedupe, '#', 2)), id DESC)",
+            "DROP INDEX outbox_deliveries",
         ),
     ]
