@@ -39,7 +39,7 @@ def choices(organization: Organization) -> list[tuple[str, Any]]:
     """Everything of the organisation's that a budget can cover, for a list to choose from: `scope:id` and its name."""
     projects = Project.objects.of(organization).unarchived().order_by("name")
     people = User.objects.filter(memberships__organization=organization).order_by("email")
-    keys = ApiKey.objects.of(organization).active().order_by("-pk")[:MOST_KEYS]
+    keys = ApiKey.objects.of(organization).active().ordinary().order_by("-pk")[:MOST_KEYS]
     groups = (
         ("A project", Budget.Scope.PROJECT, projects),
         ("A person's keys", Budget.Scope.MEMBER, people),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -36,6 +38,7 @@ def organization(request: MemberRequest) -> HttpResponse:
         "profile": payments.profile_of(found),
         "takes_cards": is_configured(),
         "documents": list(Document.objects.of(found).defer("contents").order_by("-id")[:DOCUMENTS]),
+        "keys_url": settings.PUBLIC_URL + reverse("signing-keys"),
         "statements": overview.statements(found),
         "before": before,
         "audit": overview.newest_audit(found),

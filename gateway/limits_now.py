@@ -91,7 +91,7 @@ def busiest(organization: Organization, today: datetime) -> list[ApiKey]:
 
 def newest(organization: Organization, before: int) -> tuple[list[ApiKey], int | None]:
     """A page of all working keys, and where the next one begins."""
-    keys = ApiKey.objects.of(organization).active().select_related("project", "owner").order_by("-pk")
+    keys = ApiKey.objects.of(organization).active().ordinary().select_related("project", "owner").order_by("-pk")
     if before:
         keys = keys.filter(pk__lt=before)
     page = list(keys[: PAGE + 1])
