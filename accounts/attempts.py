@@ -37,6 +37,7 @@ RESET = Limits("reset", "20/h", "5/h")
 CODE = Limits("code", "30/5m", "10/15m")  # what a mail, an authenticator app or a list of recovery codes says
 CONFIRM = Limits("confirm", "30/5m", "10/15m")  # the password again, before something that matters
 PLAYGROUND = Limits("playground", "240/h", "60/h")  # secrets for its pages, each of which works for half an hour
+PAY = Limits("pay", "60/h", "20/h")  # each asks Stripe for something
 CHANGE = Limits("change", "60/h", "20/h")  # forms of whoever is signed in
 
 

@@ -28,6 +28,7 @@ SUBJECTS = {
     "key": "Keys",
     "budget": "Budgets",
     "credit": "Credit",
+    "billing": "Billing details",
     "top_up": "Top-ups",
     "webhook": "Webhooks",
     "prompts": "Stored prompts",

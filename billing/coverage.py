@@ -11,6 +11,7 @@ from accounts.models import ApiKey, Organization, Project, User
 from billing.models import Budget
 
 EVERYTHING = "everything that the organisation spends"
+MOST_KEYS = 500  # that a list offers, the newest; any key's budget is set on its own page
 
 
 def names(budgets: Iterable[Budget]) -> dict[int, str]:
@@ -32,6 +33,20 @@ def belongs(organization: Organization, scope: str, target_id: int | None) -> bo
         return organization.memberships.filter(user_id=target_id).exists()
     table = Project if scope == Budget.Scope.PROJECT else ApiKey
     return table.objects.of(organization).filter(pk=target_id).exists()
+
+
+def choices(organization: Organization) -> list[tuple[str, Any]]:
+    """Everything of the organisation's that a budget can cover, for a list to choose from: `scope:id` and its name."""
+    projects = Project.objects.of(organization).unarchived().order_by("name")
+    people = User.objects.filter(memberships__organization=organization).order_by("email")
+    keys = ApiKey.objects.of(organization).active().ordinary().order_by("-pk")[:MOST_KEYS]
+    groups = (
+        ("A project", Budget.Scope.PROJECT, projects),
+        ("A person's keys", Budget.Scope.MEMBER, people),
+        ("A key", Budget.Scope.API_KEY, keys),
+    )
+    named = [(label, [(f"{scope}:{row.pk}", str(row)) for row in rows]) for label, scope, rows in groups]
+    return [(f"{Budget.Scope.ORGANIZATION}:", "The whole organisation"), *(group for group in named if group[1])]
 
 
 def _named(budgets: list[Budget], scope: str, words: str, rows: QuerySet[Any]) -> dict[int, str]:

@@ -52,8 +52,9 @@ INVARIANTS = (
     Invariant(
         "wallet_overspent",
         """
-        SELECT organization_id, 'the wallet is beyond its overdraft of ' || overdraft_nano AS detail
-        FROM billing_wallet WHERE posted_nano - held_nano < -overdraft_nano
+        SELECT organization_id, 'the wallet is beyond its overdraft of ' || overdraft_nano || ' and the ' || owed_nano
+               || ' that payments were taken back beyond it' AS detail
+        FROM billing_wallet WHERE posted_nano - held_nano < -(overdraft_nano + owed_nano)
         """,
     ),
     Invariant(
@@ -160,6 +161,7 @@ INVARIANTS = (
           WHEN 'topup' THEN (debit, credit) = ('cash', 'wallet')
           WHEN 'grant' THEN (debit, credit) = ('promotion', 'wallet')
           WHEN 'refund' THEN (debit, credit) = ('revenue', 'wallet')
+          WHEN 'returned' THEN (debit, credit) = ('wallet', 'cash')
           WHEN 'usage' THEN (debit, credit) = ('wallet', 'revenue')
           WHEN 'late_usage' THEN (debit, credit) = ('wallet', 'revenue')
           WHEN 'adjustment' THEN 'adjustment' IN (debit, credit)

@@ -9,11 +9,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts import audit
-from accounts.audit import Action, Change
 from accounts.models import ApiKey, Organization
-from billing import overview
+from billing import budgets, overview
+from billing.budgets import Terms
 from billing.models import Budget
+from billing.models.budgets import default_thresholds
 from billing.overview import BudgetLine
 
 
@@ -47,31 +47,17 @@ def limit(who: HttpRequest, key: ApiKey, wanted: Limit | None) -> None:
     Organization.objects.locked(key.organization_id)
     current: Budget | None = _in_force(key).first()
     if current is not None and (wanted is None or current.period != wanted.period):
-        current.enabled = False
-        current.save(update_fields=["enabled"])
-        audit.record(who, key.organization, Action.BUDGET_CHANGED, current, enabled=Change(before=True, after=False))
+        budgets.remove(who, current)
         current = None
     if wanted is None:
         return
     if current is None:
-        made = Budget.objects.create(
-            organization=key.organization, name=f"Key {key.name}", scope=Budget.Scope.API_KEY, target_id=key.pk,
-            period=wanted.period, limit_nano=wanted.nano, hard=wanted.hard,
-        )  # fmt: skip
-        audit.record(who, key.organization, Action.BUDGET_CREATED, made, **_told(made))
-        return
-    before = _told(current)
-    current.limit_nano, current.hard = wanted.nano, wanted.hard
-    changed = audit.changes(before, _told(current))
-    if changed:
-        current.save(update_fields=["limit_nano", "hard"])
-        audit.record(who, key.organization, Action.BUDGET_CHANGED, current, **changed)
+        terms = Terms(f"Key {key.name}", wanted.nano, wanted.hard, default_thresholds())
+        budgets.create(who, key.organization, Budget.Scope.API_KEY, key.pk, wanted.period, terms)
+    else:
+        budgets.change(who, current, Terms(current.name, wanted.nano, wanted.hard, current.thresholds))
 
 
 def _in_force(key: ApiKey) -> QuerySet[Budget]:
     mine = Budget.objects.of(key.organization).filter(scope=Budget.Scope.API_KEY, target_id=key.pk, enabled=True)
     return mine.order_by("pk")
-
-
-def _told(budget: Budget) -> dict[str, object]:
-    return {"limit": str(budget).rpartition(": ")[2], "refuses": budget.hard}

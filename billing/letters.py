@@ -87,6 +87,82 @@ def about_violation(message: OutboxMessage) -> Letter:
     return Letter("The ledger does not add up", text)
 
 
+def about_payment(message: OutboxMessage, organization: Organization) -> Letter:
+    told = message.payload
+    amount = money.grouped(told["amount_nano"])
+    page = _page("billing:organization-document", organization, told["document"])
+    how = "automatically, as the balance fell below what you agreed" if told["kind"] == "automatic" else "by card"
+    text = (
+        f"Hello,\n\n${amount} was paid for {organization.name} {how}, and is credited.\n\nThe receipt: {page}\n\n"
+        f"{_why_you(organization)}"
+    )
+    return Letter(f"{_name(organization)}: ${amount} is credited", text)
+
+
+def about_return(message: OutboxMessage, organization: Organization) -> Letter:
+    """What was taken back may have been spent already: then that is said first."""
+    told = message.payload
+    amount, balance = money.grouped(told["returned_nano"]), told["balance_nano"]
+    why = "the bank took it back for a dispute" if told["why"] == "Dispute" else "it was refunded"
+    owed = (
+        f"It had been spent already: the balance is ${money.grouped(balance)}, and requests are refused until it is "
+        "above zero again, or within the overdraft that was agreed."
+        if balance < 0
+        else f"The balance is ${money.grouped(balance)}."
+    )
+    text = (
+        f"Hello,\n\n${amount} of a payment by card for {organization.name} is no longer credited: {why}.\n{owed}\n\n"
+        f"All of it: {_page('billing:organization', organization)}\n\n{_why_you(organization)}"
+    )
+    return Letter(f"{_name(organization)}: ${amount} went back", text)
+
+
+def about_stopped(message: OutboxMessage, organization: Organization) -> Letter:
+    told = message.payload
+    amount = money.grouped(told["amount_nano"])
+    text = (
+        f"Hello,\n\nan automatic top-up of ${amount} for {organization.name} failed: {told['why']}\n"
+        "Nothing was credited, and no other will be tried: automatic top-ups are switched off. When the balance is "
+        f"used up, requests are refused.\n\nPay by hand: {_page('billing:organization-top-up', organization)}\n"
+        f"Switch them on again: {_page('billing:organization-automatic', organization)}\n\n{_why_you(organization)}"
+    )
+    return Letter(f"{_name(organization)}: automatic top-ups are switched off", text)
+
+
+def about_capped(message: OutboxMessage, organization: Organization) -> Letter:
+    told = message.payload
+    charged, cap, amount = (money.grouped(told[name]) for name in ("charged_nano", "cap_nano", "amount_nano"))
+    text = (
+        f"Hello,\n\nthe balance of {organization.name} is low, and was not topped up: ${charged} was charged "
+        f"automatically this month, and another ${amount} would pass your limit of ${cap}.\n\n"
+        f"Pay by hand: {_page('billing:organization-top-up', organization)}\n"
+        f"Raise the limit: {_page('billing:organization-automatic', organization)}\n\n{_why_you(organization)}"
+    )
+    return Letter(f"{_name(organization)}: the month's limit of automatic top-ups is reached", text)
+
+
+def about_mismatch(message: OutboxMessage) -> Letter:
+    found = json.dumps(message.payload, indent=2, sort_keys=True, ensure_ascii=False)
+    text = (
+        "Stripe told of a payment that is not what was asked for. Nothing was credited or taken for it. Look at it in "
+        f"Stripe's dashboard, then refund it there, or enter the credit in the admin.\n\n{found}\n\n"
+        f"Organisation: {message.organization_id or 'none'}. Written at {message.created_at:%Y-%m-%d %H:%M} UTC.\n"
+    )
+    return Letter("A payment needs somebody to look at it", text)
+
+
+def _page(name: str, organization: Organization, *more: int) -> str:
+    return settings.PUBLIC_URL + reverse(name, args=[organization.slug, *more])
+
+
+def _name(organization: Organization) -> str:
+    return " ".join(organization.name.split())
+
+
+def _why_you(organization: Organization) -> str:
+    return f"You get this because you are an owner, an admin or a billing member of {organization.name}.\n"
+
+
 def _span(budget: Budget | None) -> str:
     words = {"day": " today", "week": " this week", "month": " this month", "total": " in all"}
     return words[budget.period] if budget else ""

@@ -1,4 +1,4 @@
-"""The outbox's channel to people: members of an organisation hear of budgets, staff hear of the ledger."""
+"""The outbox's channel to people: members of an organisation hear of budgets and payments, staff of the ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.mail import mail_admins, send_mail
 
 from accounts.models import Membership, Organization
 from billing import letters
+from billing.letters import Letter
 from billing.models import OutboxMessage
 from billing.outbox import DeliveryError
 
@@ -24,8 +25,13 @@ class Mail:
     def __init__(self, others: Mapping[str, Callable[[OutboxMessage], None]] | None = None) -> None:
         """`others` are topics that are not about money, and who writes of them."""
         self._topics = {
-            "budget.threshold": _tell_of_threshold,
-            "ledger.violation": _tell_of_violation,
+            "budget.threshold": _members(letters.about_threshold),
+            "payment.paid": _members(letters.about_payment),
+            "payment.returned": _members(letters.about_return),
+            "top_up.stopped": _members(letters.about_stopped),
+            "top_up.capped": _members(letters.about_capped),
+            "ledger.violation": _staff(letters.about_violation),
+            "payment.mismatch": _staff(letters.about_mismatch),
             **(others or {}),
         }
 
@@ -39,17 +45,28 @@ class Mail:
             raise DeliveryError(f"The mail server did not take it: {type(error).__name__}: {error}") from error
 
 
-def _tell_of_threshold(message: OutboxMessage) -> None:
-    organization = Organization.objects.get(pk=message.organization_id or 0)
-    people = Membership.objects.of(organization).filter(role__in=HEAR_OF_MONEY, user__is_active=True)
-    addresses = list(people.order_by("user__email").values_list("user__email", flat=True))
-    if addresses:
-        letter = letters.about_threshold(message, organization)
-        send_mail(letter.subject, letter.text, settings.DEFAULT_FROM_EMAIL, addresses)
+Tell = Callable[[OutboxMessage], None]
 
 
-def _tell_of_violation(message: OutboxMessage) -> None:
-    if not settings.ADMINS:
-        raise DeliveryError("There is nobody to tell: STAFF_ALERT_EMAILS is empty.")
-    letter = letters.about_violation(message)
-    mail_admins(letter.subject, letter.text)
+def _members(write: Callable[[OutboxMessage, Organization], Letter]) -> Tell:
+    """To those of the organisation who look after its money."""
+
+    def tell(message: OutboxMessage) -> None:
+        organization = Organization.objects.get(pk=message.organization_id or 0)
+        people = Membership.objects.of(organization).filter(role__in=HEAR_OF_MONEY, user__is_active=True)
+        addresses = list(people.order_by("user__email").values_list("user__email", flat=True))
+        if addresses:
+            letter = write(message, organization)
+            send_mail(letter.subject, letter.text, settings.DEFAULT_FROM_EMAIL, addresses)
+
+    return tell
+
+
+def _staff(write: Callable[[OutboxMessage], Letter]) -> Tell:
+    def tell(message: OutboxMessage) -> None:
+        if not settings.ADMINS:
+            raise DeliveryError("There is nobody to tell: STAFF_ALERT_EMAILS is empty.")
+        letter = write(message)
+        mail_admins(letter.subject, letter.text)
+
+    return tell

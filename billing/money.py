@@ -15,7 +15,7 @@ MOST_NANO = 2**63 - 1  # what the ledger's columns hold: some nine thousand mill
 PICO_PER_NANO = 1000
 PICO_PER_DOLLAR_A_MILLION = 10**6
 BASIS_POINTS = 10_000  # in the whole: a markup of 100 is one per cent
-_DOLLARS = re.compile(r"(-?)\$?([0-9]{1,12})(?:\.([0-9]{1,9}))?")
+_DOLLARS = re.compile(r"(-?)\$?([0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.([0-9]{1,9}))?")
 
 
 def pico_per_token(dollars_per_million: Decimal) -> int:
@@ -39,12 +39,15 @@ def with_markup(pico: int, basis_points: int) -> int:
 
 
 def nano_from_dollars(text: str) -> int:
-    """The exact amount that a person typed: `12`, `12.50`, `$0.000842`, `-3`. Raises `ValueError`."""
+    """The exact amount that a person typed: `12`, `$1,234.56`, `$0.000842`, `-3`. Raises `ValueError`.
+
+    A comma stands before three digits or it is refused: `12,50` is twelve and a half to some, and nothing to us.
+    """
     found = _DOLLARS.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"'{text}' is not an amount: give dollars such as 12.50, with at most nine decimals.")
     sign, whole, fraction = found.groups()
-    nano = int(whole) * NANO + int((fraction or "").ljust(9, "0"))
+    nano = int(whole.replace(",", "")) * NANO + int((fraction or "").ljust(9, "0"))
     if nano > MOST_NANO:
         raise ValueError(f"{text} is more than the ledger holds: at most {dollars(MOST_NANO)} dollars.")
     return -nano if sign else nano
@@ -54,6 +57,12 @@ def dollars(nano: int) -> str:
     """The exact amount as text, with at least two decimals: `0.000842`, `12.50`, `-3.00`."""
     sign, whole, fraction = "-" if nano < 0 else "", abs(nano) // NANO, f"{abs(nano) % NANO:09d}"
     return f"{sign}{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def grouped(nano: int) -> str:
+    """The exact amount as people write it: `1,234.56`."""
+    whole, _, fraction = dollars(nano).partition(".")
+    return f"{int(whole):,}.{fraction}" if nano >= 0 else f"-{grouped(-nano)}"
 
 
 def _whole(price: Decimal, units: int, decimals: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Sum
 
@@ -23,7 +25,13 @@ class BudgetLine:
     covers: str
     spent_nano: int
     held_nano: int
+    starts_at: datetime
     resets_at: datetime | None
+
+    @property
+    def taken_nano(self) -> int:
+        """What a new request finds gone of the limit."""
+        return self.spent_nano + self.held_nano
 
     @property
     def left_nano(self) -> int:
@@ -72,12 +80,20 @@ class Audit:
     differences: int
 
 
-def budgets(organization: Organization, at: datetime) -> list[BudgetLine]:
-    found = list(Budget.objects.of(organization).filter(enabled=True))
+def budgets(organization: Organization, at: datetime, **narrowed: Any) -> list[BudgetLine]:
+    """Those in force, or those of them that `narrowed` chooses, as a query's filter has it."""
+    return lines(Budget.objects.of(organization).filter(enabled=True, **narrowed), organization, at)
+
+
+def lines(budgets: Iterable[Budget], organization: Organization, at: datetime) -> list[BudgetLine]:
+    """Each in the period that runs; three queries and one for each kind of target, however many."""
+    found = list(budgets)
     starts = {budget.pk: periods.start(budget.period, at) for budget in found}
     running = {
         (period.budget_id, period.starts_at): period
-        for period in BudgetPeriod.objects.of(organization).filter(starts_at__in=set(starts.values()))
+        for period in BudgetPeriod.objects.of(organization).filter(
+            budget__in=list(starts), starts_at__in=set(starts.values())
+        )
     }
     covers = coverage.names(found)
     return [
@@ -120,5 +136,6 @@ def _line(budget: Budget, covers: str, starts_at: datetime, period: BudgetPeriod
         covers=covers,
         spent_nano=period.spent_nano if period else 0,
         held_nano=period.held_nano if period else 0,
+        starts_at=starts_at,
         resets_at=periods.end(budget.period, starts_at),
     )

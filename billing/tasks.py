@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from billing import audit, partitions, rollups, sealing, statements
+from billing import audit, auto_top_up, documents, partitions, rollups, sealing, statements
 
 AT_ONCE = 500
 
@@ -44,6 +44,18 @@ def seal_ledger() -> None:
 def make_statements() -> None:
     """Last month's, of everybody who has none yet."""
     statements.make_last_month()
+
+
+@shared_task
+def top_up() -> None:
+    """Charge the saved cards of those who are below what they agreed."""
+    auto_top_up.run()
+
+
+@shared_task
+def issue_invoices() -> None:
+    """Last month's, of everybody who has none yet."""
+    documents.invoice_last_month()
 
 
 def _sweep() -> int:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.roles import May, MemberRequest, member_page
-from billing import overview, statements, wallets
-from billing.models import Statement
+from accounts.models import Organization
+from accounts.roles import May, MemberRequest, may, member_page
+from billing import overview, payments, statements, wallets
+from billing.models import Budget, Document, Statement
 from billing.money import MOST_NANO
+from billing.stripe import is_configured
+
+DOCUMENTS = 5
+SHOWN = 20  # budgets; the rest has a page of its own
 
 
 @require_safe
@@ -24,8 +32,13 @@ def organization(request: MemberRequest) -> HttpResponse:
     page = {
         "wallet": wallets.of(found),
         "spent_nano": overview.spent_this_month(found, now),
-        "budgets": overview.budgets(found, now),
+        **_budgets(found, now),
+        "manages": may(request.membership, May.MANAGE_BILLING),
         "entries": overview.entries(found, before),
+        "profile": payments.profile_of(found),
+        "takes_cards": is_configured(),
+        "documents": list(Document.objects.of(found).defer("contents").order_by("-id")[:DOCUMENTS]),
+        "keys_url": settings.PUBLIC_URL + reverse("signing-keys"),
         "statements": overview.statements(found),
         "before": before,
         "audit": overview.newest_audit(found),
@@ -43,6 +56,15 @@ def statement(request: MemberRequest, month: date) -> HttpResponse:
     response = JsonResponse(statements.contents(kept))
     response.headers["Content-Disposition"] = f'attachment; filename="{found.slug}-{month:%Y-%m}.json"'
     return response
+
+
+def _budgets(organization: Organization, now: datetime) -> dict[str, Any]:
+    """All of them while they are few; otherwise those that cover more than a key, and how many others there are."""
+    in_force = Budget.objects.of(organization).filter(enabled=True)
+    count = in_force.count()
+    shown = in_force if count <= SHOWN else in_force.exclude(scope=Budget.Scope.API_KEY)[:SHOWN]
+    lines = overview.lines(shown, organization, now)
+    return {"budgets": lines, "more_budgets": count - len(lines)}
 
 
 def _cursor(request: HttpRequest) -> int | None:

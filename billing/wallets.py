@@ -11,7 +11,10 @@ from contextlib import contextmanager
 import psycopg
 from django.db import Error, connection, transaction
 
+from accounts import audit
+from accounts.audit import Action
 from accounts.models import Organization
+from billing import money
 from billing.models import Transfer, Wallet
 from billing.money import MOST_NANO
 
@@ -59,6 +62,17 @@ def reverse(organization: Organization, transfer_id: int, reason: str, author: s
         "SELECT id, created FROM billing_reverse(%s, %s, %s, %s)",
         [organization.pk, transfer_id, reason.strip(), author],
     )
+
+
+def record_entry(who: audit.Actor, organization: Organization, transfer_id: int) -> None:
+    """Let the organisation's audit log have an entry that somebody made."""
+    entry = Transfer.objects.of(organization).get(pk=transfer_id)
+    action = Action.CREDIT_REVERSED if entry.kind == Transfer.Kind.REVERSAL else Action.CREDIT_ENTERED
+    sign = "-" if entry.change_nano < 0 else ""
+    audit.record(
+        who, organization, action, kind=entry.get_kind_display(), ref=entry.ref, reason=entry.reason, entry=entry.pk,
+        amount=f"{sign}${money.grouped(entry.amount_nano)}",
+    )  # fmt: skip
 
 
 def of(organization: Organization) -> Wallet:

@@ -53,6 +53,11 @@ app.conf.update(
             "task": "billing.tasks.make_statements",
             "schedule": crontab(day_of_month="1-3", hour="1", minute="20"),
         },
+        "top up": {"task": "billing.tasks.top_up", "schedule": 30.0, "options": {"expires": 30}},
+        "issue invoices": {
+            "task": "billing.tasks.issue_invoices",
+            "schedule": crontab(day_of_month="1-3", hour="1", minute="40"),
+        },
         "make partitions": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour="3", minute="20")},
     },
 )

@@ -20,6 +20,7 @@ ITEMS = (
     ("Requests", "gateway:requests", "list", May.SEE_REQUESTS),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
+    ("Limits", "gateway:limits", "timer", May.LOOK),
     ("Members", "accounts:members", "users", May.LOOK),
     ("Audit log", "accounts:audit-log", "scroll-text", May.SEE_AUDIT),
     ("Settings", "accounts:settings", "settings", May.LOOK),
@@ -47,6 +48,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         **known,
         "membership": membership,
         "organization": membership.organization,
+        "sees_webhooks": may(membership, May.MANAGE_WEBHOOKS),
         "navigation": _items(request, membership),
         "memberships": Membership.objects.filter(user_id=membership.user_id, organization__closed_at=None)
         .select_related("organization")

@@ -225,6 +225,17 @@ ADMINS = [(address, address) for address in env.words("STAFF_ALERT_EMAILS", [])]
 # -- background work --------------------------------------------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
 
+# -- payments by card -------------------------------------------------------------------------
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRET", [])  # two of them while one is rolled
+STRIPE_API_URL = env.text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
+TOP_UP_LEAST = env.integer("TOP_UP_LEAST", 5)  # dollars, by hand and automatically
+TOP_UP_MOST = env.integer("TOP_UP_MOST", 5000)
+INVOICE_NAME = env.text("INVOICE_NAME")  # who issues receipts and invoices
+INVOICE_ADDRESS = env.text("INVOICE_ADDRESS").replace("\\n", "\n")
+INVOICE_TAX_ID = env.text("INVOICE_TAX_ID")
+BILLING_CALL = "gateway.payment_calls.call"  # what opens billing's connections
+
 # -- the data plane ---------------------------------------------------------------------------
 GATEWAY_PLANE = env.text("GATEWAY_PLANE", "both")  # both, data or control: what this process serves
 GATEWAY_WORKERS = env.integer("GATEWAY_WORKERS", 1)  # how many processes share a key's limit when Valkey is away

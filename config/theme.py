@@ -24,6 +24,9 @@ GROUPS = {
     "Money and usage": [
         ("Wallets", "billing", "wallet", "account_balance_wallet"),
         ("Ledger", "billing", "transfer", "swap_horiz"),
+        ("Payments", "billing", "payment", "credit_card"),
+        ("Documents", "billing", "document", "description"),
+        ("Stripe's events", "billing", "stripeevent", "notifications"),
         ("Budgets", "billing", "budget", "savings"),
         ("Prices", "billing", "price", "sell"),
         ("Price lists", "billing", "pricelist", "request_quote"),

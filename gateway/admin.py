@@ -240,7 +240,7 @@ class WebhookAdmin(ModelAdmin[Webhook]):
     search_fields = ("organization__name", "organization__slug", "url")
     autocomplete_fields = ("organization",)
     actions = ("new_secret",)
-    fieldsets = ((None, {"fields": ("organization", "url", "enabled")}),)
+    fieldsets = ((None, {"fields": ("organization", "url", "events", "enabled")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
         """Its secret is bound to its organisation."""

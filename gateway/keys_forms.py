@@ -16,7 +16,7 @@ from accounts import key_life, key_rules
 from accounts.models import ApiKey, Membership, Project, Scope
 from accounts.models_keys import MOST_REQUESTS, MOST_STREAMS, MOST_TOKENS
 from accounts.roles import May, may
-from billing import money
+from billing.amount_field import DollarsField
 from billing.key_budgets import Limit
 from billing.models import Budget
 from gateway.models import Model
@@ -32,25 +32,6 @@ ADVANCED = (
     "models_allowed", "address_ranges", "requests_per_minute", "tokens_per_minute", "parallel_streams", "expires_at",
     "budget", "period", "hard", "note",
 )  # fmt: skip
-
-
-class DollarsField(forms.CharField):
-    """Exact dollars. Its value is nano-dollars, or None."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return money.dollars(value) if isinstance(value, int) else value
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            nano = money.nano_from_dollars(text)
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-        if nano < 0:
-            raise ValidationError("Give an amount that is not below zero.")
-        return nano
 
 
 class RulesField(forms.CharField):
@@ -141,8 +122,8 @@ class KeyForm(forms.Form):
     )
     expires_at = InstantField(label="Ends", help_text="Date and time in UTC. Empty: it works until it is revoked.")
     budget = DollarsField(
-        label="Budget", required=False, widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        help_text="In dollars. Empty: what the organisation has is the only limit.",
+        label="Budget", required=False,
+        help_text="Empty: what the organisation has is the only limit.",
     )  # fmt: skip
     period = forms.ChoiceField(label="Budget for each", choices=Budget.Period, initial=Budget.Period.MONTH)
     hard = forms.BooleanField(

@@ -7,6 +7,7 @@ import secrets
 from datetime import date
 from typing import Any, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -189,6 +190,9 @@ class WebhookQuerySet(OrganizationOwned):
     def enabled(self) -> Self:
         return self.filter(enabled=True)
 
+    def told_of(self, event: str) -> Self:
+        return self.enabled().filter(models.Q(events=[]) | models.Q(events__contains=[event]))
+
 
 class Webhook(models.Model):
     """An address of an organisation's that is told what happens. Calls are signed with a secret of its own."""
@@ -196,6 +200,12 @@ class Webhook(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="webhooks")
     url = models.CharField("address", max_length=500, help_text="Such as https://example.com/hooks.")
     secret = models.TextField(editable=False, help_text="Encrypted, for this organisation alone.")
+    events = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text="What it is told of; empty means everything.",
+    )
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

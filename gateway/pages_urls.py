@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys, views_leaks, views_playground, views_prompts, views_requests
+from gateway import (
+    views,
+    views_key,
+    views_keys,
+    views_leaks,
+    views_limits,
+    views_playground,
+    views_prompts,
+    views_requests,
+    views_webhooks,
+)
 
 app_name = "gateway"
 urlpatterns = [
@@ -23,6 +33,17 @@ urlpatterns = [
     path("o/<slug:slug>/settings/prompts/stop/", views_prompts.stop_prompts, name="settings-prompts-stop"),
     path("o/<slug:slug>/playground/", views_playground.playground, name="playground"),
     path("o/<slug:slug>/playground/key/", views_playground.playground_key, name="playground-key"),
+    path("o/<slug:slug>/limits/", views_limits.limits, name="limits"),
+    path("o/<slug:slug>/webhooks/", views_webhooks.webhooks, name="settings-webhooks"),
+    path("o/<slug:slug>/webhooks/new/", views_webhooks.new_webhook, name="settings-webhooks-new"),
+    path("o/<slug:slug>/webhooks/<int:webhook>/", views_webhooks.webhook_page, name="settings-webhook"),
+    path("o/<slug:slug>/webhooks/<int:webhook>/secret/", views_webhooks.new_secret, name="settings-webhook-secret"),
+    path("o/<slug:slug>/webhooks/<int:webhook>/delete/", views_webhooks.delete, name="settings-webhook-delete"),
+    path(
+        "o/<slug:slug>/webhooks/<int:webhook>/deliveries/<int:delivery>/again/",
+        views_webhooks.again,
+        name="settings-webhook-again",
+    ),
     path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),
     path("docs/", views.docs_page, name="docs"),
     path("docs/api/", views.api_reference, name="api-reference"),

@@ -23,6 +23,12 @@ from gateway import egress
 from gateway.credentials import CredentialError
 from gateway.models import Webhook
 
+# What can be told, in words for people.
+EVENTS = {
+    "budget.threshold": "A budget has passed one of its thresholds",
+    "key.leaked": "A key was reported as leaked",
+}
+
 
 class Webhooks:
     """One call a message and address. What is only staff's business is not told here."""
@@ -35,7 +41,7 @@ class Webhooks:
     def addresses(self, message: OutboxMessage) -> list[str]:
         if message.topic not in self._topics or message.organization_id is None:
             return []
-        told = Webhook.objects.enabled().filter(organization_id=message.organization_id)
+        told = Webhook.objects.told_of(message.topic).filter(organization_id=message.organization_id)
         return [f"{self.name}-{pk}" for pk in told.order_by("pk").values_list("pk", flat=True)]
 
     def send(self, message: OutboxMessage) -> None:

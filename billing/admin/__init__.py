@@ -4,6 +4,7 @@ from billing.admin.audits import AuditRunAdmin, BlockAdmin, StatementAdmin
 from billing.admin.budgets import BudgetAdmin
 from billing.admin.holds import HoldAdmin
 from billing.admin.outbox import OutboxMessageAdmin
+from billing.admin.payments import DocumentAdmin, PaymentAdmin, StripeEventAdmin
 from billing.admin.prices import PriceAdmin, PriceListAdmin
 from billing.admin.transfers import TransferAdmin
 from billing.admin.usage import UsageEventAdmin
@@ -13,11 +14,14 @@ __all__ = [
     "AuditRunAdmin",
     "BlockAdmin",
     "BudgetAdmin",
+    "DocumentAdmin",
     "HoldAdmin",
     "OutboxMessageAdmin",
+    "PaymentAdmin",
     "PriceAdmin",
     "PriceListAdmin",
     "StatementAdmin",
+    "StripeEventAdmin",
     "TransferAdmin",
     "UsageEventAdmin",
     "WalletAdmin",

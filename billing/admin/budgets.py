@@ -8,8 +8,10 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts import audit
+from accounts.audit import Action
 from accounts.staff import Kept, ModelAdmin, display
-from billing import coverage
+from billing import budgets, coverage
 from billing.admin.amounts import DollarsField, amount
 from billing.models import Budget
 
@@ -49,6 +51,27 @@ class BudgetAdmin(Kept, ModelAdmin[Budget]):
     list_select_related = ("organization",)
     search_fields = ("name", "organization__name", "organization__slug")
     autocomplete_fields = ("organization",)
+
+    def save_model(self, request: HttpRequest, obj: Budget, form: forms.ModelForm[Budget], change: bool) -> None:
+        """As a member's change is: in the organisation's log, and counted from the beginning of the period."""
+        who = audit.operator(request)
+        if change:
+            self._change(who, obj, form)
+            return
+        super().save_model(request, obj, form, change)
+        if obj.enabled:
+            budgets.count_anew(obj)
+        audit.record(who, obj.organization, Action.BUDGET_CREATED, obj, **budgets.told(obj))
+
+    def _change(self, who: audit.Actor, obj: Budget, form: forms.ModelForm[Budget]) -> None:
+        wanted = budgets.Terms(obj.name, obj.limit_nano, obj.hard, obj.thresholds)
+        switch = "enabled" in form.changed_data
+        enabled = obj.enabled
+        budgets.change(who, obj, wanted)
+        if switch and enabled:
+            budgets.restore(who, obj)
+        elif switch:
+            budgets.remove(who, obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: Budget | None = None) -> Any:
         counts = _FIXED if obj is None else (*_FIXED, "covers")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.safestring import SafeString
 
+from accounts import audit
 from accounts.staff import ModelAdmin, ReadOnly, action, display, moment
 from billing import money, wallets
 from billing.admin.amounts import Textarea, amount, author, form_page
@@ -74,9 +76,11 @@ class TransferAdmin(ReadOnly, ModelAdmin[Transfer]):
             self, request, form, title=f"Reverse entry {entry.pk}", intro=intro, button="Reverse the entry"
         )
 
+    @transaction.atomic
     def _reverse(self, request: HttpRequest, entry: Transfer, reason: str) -> HttpResponse:
         opposite, created = wallets.reverse(entry.organization, entry.pk, reason, author(request))
         if created:
+            wallets.record_entry(audit.operator(request), entry.organization, opposite)
             self.log_change(request, entry, f"Reversed by entry {opposite}. {reason}")
             messages.success(request, f"Reversed. {wallets.of(entry.organization)}.")
         else:

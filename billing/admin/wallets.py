@@ -8,12 +8,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts import audit
+from accounts.audit import Action
 from accounts.models import Organization
 from accounts.staff import Kept, ModelAdmin, action, display, moment
 from billing import money, wallets
@@ -45,7 +48,7 @@ class WalletForm(forms.ModelForm[Wallet]):
         """Nobody's overdraft ends above what they have used of it. The row stays locked until it is saved."""
         overdraft: int = self.cleaned_data["overdraft"]
         wallet = Wallet.objects.select_for_update().get(pk=self.instance.pk)
-        used = wallet.held_nano - wallet.posted_nano
+        used = wallet.held_nano - wallet.posted_nano - wallet.owed_nano
         if used > overdraft:
             raise ValidationError(f"${money.dollars(used)} of it is used or held at this moment: give at least that.")
         self.instance.overdraft_nano = overdraft
@@ -114,7 +117,12 @@ class WalletAdmin(Kept, ModelAdmin[Wallet]):
 
     def save_model(self, request: HttpRequest, obj: Wallet, form: forms.ModelForm[Wallet], change: bool) -> None:
         """Only these two: what the page was opened with must not be written over what moved since."""
+        before = Wallet.objects.get(pk=obj.pk)
         obj.save(update_fields=["overdraft_nano", "markup_basis_points"])
+        differing = audit.changes(_terms(before), _terms(obj))
+        if differing:
+            who = audit.operator(request)
+            audit.record(who, obj.organization, Action.CREDIT_TERMS_CHANGED, None, **differing)
 
     @display(description="Balance", ordering="posted_nano")
     def balance(self, wallet: Wallet) -> str:
@@ -141,6 +149,7 @@ class WalletAdmin(Kept, ModelAdmin[Wallet]):
         return moment(wallet.halted_at)
 
     @action(description="Enter credit", permissions=["entry"], url_path="enter-credit")
+    @transaction.atomic
     def enter_credit(self, request: HttpRequest) -> HttpResponse:
         form = CreditForm(request.POST or None, initial=_suggested(request.GET.get("organization", "")))
         if form.is_valid():
@@ -168,10 +177,18 @@ class WalletAdmin(Kept, ModelAdmin[Wallet]):
         )
         if created:
             self.log_change(request, wallet, f"{what}. {told['reason']}".strip())
+            wallets.record_entry(audit.operator(request), told["organization"], entry)
             messages.success(request, f"{what}. {wallet}.")
         else:
             messages.info(request, f"Nothing was entered: the ref was used before. {what}. {wallet}.")
         return redirect("admin:billing_transfer_change", entry)
+
+
+def _terms(wallet: Wallet) -> dict[str, object]:
+    return {
+        "overdraft": f"${money.grouped(wallet.overdraft_nano)}",
+        "markup": f"{wallet.markup_basis_points / 100:g} %",
+    }
 
 
 def _suggested(slug: str) -> dict[str, str]:

@@ -20,6 +20,9 @@ class Wallet(models.Model):
     posted_nano = models.BigIntegerField(default=0, editable=False, help_text="The sum of its transfers.")
     held_nano = models.BigIntegerField(default=0, editable=False, help_text="What open requests may still cost.")
     overdraft_nano = models.BigIntegerField(default=0, help_text="How far below zero it may go, in nano-dollars.")
+    owed_nano = models.BigIntegerField(
+        default=0, editable=False, help_text="How far beyond its overdraft payments were taken back that were spent."
+    )
     markup_basis_points = models.IntegerField(
         default=0, help_text="On top of the provider's price: 1000 is ten per cent, -500 a discount of five."
     )
@@ -60,6 +63,7 @@ class Transfer(models.Model):
         REFUND = "refund", "Refund"
         REVERSAL = "reversal", "Reversal"
         ADJUSTMENT = "adjustment", "Adjustment"
+        RETURNED = "returned", "Payment returned"
 
     id = models.BigIntegerField(primary_key=True, editable=False)
     organization = models.ForeignKey("accounts.Organization", models.PROTECT, related_name="+", db_index=False)

@@ -13,6 +13,9 @@ from django.utils import timezone
 from accounts.models import Invitation, Membership, Organization, Project
 from accounts.models_invitations import new_token
 from accounts.roles import PAGES, Page
+from billing import documents
+from billing.models import Budget, Payment
+from gateway.models import Webhook
 from tests.billing.events import settle
 from tests.factories import make_key, make_user
 
@@ -62,6 +65,10 @@ KNOWN: dict[str, Callable[[Organization], Any]] = {
     "invitation": lambda organization: _invitation(organization).pk,
     "project": lambda organization: Project.objects.create(organization=organization, name="Side", slug="side").pk,
     "request_id": lambda organization: settle(make_key(organization)[0]),
+    "budget": lambda organization: Budget.objects.create(organization=organization, name="Team", limit_nano=1).pk,
+    "payment": lambda organization: _payment(organization).pk,
+    "document": lambda organization: documents.receipt(_payment(organization)).pk,
+    "webhook": lambda organization: _webhook(organization).pk,
     "shape": lambda _organization: "csv",
 }
 NOTHING: dict[str, Any] = {
@@ -86,6 +93,18 @@ def _newcomer(organization: Organization) -> Membership:
     membership = Membership.objects.create(organization=organization, user=user, role=Membership.Role.DEVELOPER)
     make_key(organization, owner=user)
     return membership
+
+
+def _payment(organization: Organization) -> Payment:
+    made: Payment = Payment.objects.create(organization=organization, kind="checkout", amount_nano=1)
+    return made
+
+
+def _webhook(organization: Organization) -> Webhook:
+    webhook = Webhook(organization=organization, url="https://example.com/hooks")
+    webhook.renew_secret()
+    webhook.save()
+    return webhook
 
 
 def _invitation(organization: Organization) -> Invitation:

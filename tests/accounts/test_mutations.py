@@ -9,18 +9,26 @@ from django.test import Client
 
 from accounts.models import AuditEvent, Organization, Project, User
 from accounts.roles import Role
+from billing.models import Budget
 from tests.accounts.organization_pages import Route, routes, values_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 OURS = (
     "accounts.views_members.", "accounts.views_projects.", "accounts.views_settings.", "accounts.views_audit.",
-    "gateway.views_playground.",
-    "gateway.views_prompts.",
+    "gateway.views_playground.", "gateway.views_prompts.", "billing.views_budgets.", "billing.views_documents.",
 )  # fmt: skip
 
 # What is sent, and the action that has to stand in the log afterwards.
 FORMS: dict[str, tuple[dict[str, Any], str]] = {
+    "billing:organization-budgets-new": (
+        {"name": "Team", "covers": "organization:", "limit": "5", "period": "month", "does": "refuse"},
+        "budget.created",
+    ),
+    "billing:organization-budget": ({"name": "Other", "limit": "5", "does": "tell"}, "budget.changed"),
+    "billing:organization-budget-remove": ({}, "budget.deleted"),
+    "billing:organization-budget-restore": ({}, "budget.restored"),
+    "billing:organization-details": ({"tax_id": "DE2"}, "billing.changed"),
     "accounts:members-invite": ({"email": "new@acme.example", "role": "viewer"}, "member.invited"),
     "accounts:members-leave": ({}, "member.left"),
     "accounts:members-member": ({"role": "viewer"}, "member.changed"),
@@ -50,6 +58,7 @@ def test_every_form_writes_an_event(
         return
     organization.memberships.filter(user=bob).update(role=Role.OWNER)  # so that Alice may leave
     Organization.objects.filter(pk=organization.pk).update(prompt_retention_days=30)  # so that it may be stopped
+    Budget.objects.filter(organization=organization).update(enabled=not route.name.endswith("-restore"))
     client.force_login(alice)
     sent, action = FORMS[route.name]
     project = Project.objects.default_of(organization).pk

@@ -24,6 +24,7 @@ EDITABLE = [
 ]  # fmt: skip
 READ_ONLY = ["billing/usageevent", "billing/transfer", "billing/hold", "billing/outboxmessage"]
 READ_ONLY += ["billing/auditrun", "billing/block", "billing/statement", "accounts/keptmail"]
+READ_ONLY += ["billing/payment", "billing/document", "billing/stripeevent"]
 PAGES = [*EDITABLE, *READ_ONLY, "billing/wallet"]
 NEVER_DELETED = [
     "accounts/user", "accounts/organization", "accounts/project", "accounts/apikey", "billing/price",

@@ -278,7 +278,10 @@ def test_a_member_takes_a_statement_along_and_a_stranger_does_not(
 ) -> None:
     make_statement(organization)
     path = "/o/acme/billing/statements/2026-03.json"
-    assert f'href="{path}"' in text(member)
+    page = text(member)
+    assert f'href="{path}"' in page
+    assert "verify_statement acme-2026-03.json --keys keys.json" in page
+    assert "/.well-known/2389-keys.json" in page
     answer = member.get(path)
     assert answer["content-disposition"] == 'attachment; filename="acme-2026-03.json"'
     verification.verify(answer.json(), signing.public_keys())

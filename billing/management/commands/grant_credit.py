@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from accounts.models import Organization
+from accounts.audit import Actor
+from accounts.models import AuditEvent, Organization
 from billing import money, wallets
 from billing.models import Transfer
 
@@ -32,9 +34,12 @@ class Command(BaseCommand):
         organization = _organization(options["organization"])
         amount = _amount(options["dollars"])
         try:
-            entry, created = wallets.enter(
-                organization, options["kind"], options["ref"], amount, options["reason"], "manage.py grant_credit"
-            )
+            with transaction.atomic():
+                entry, created = wallets.enter(
+                    organization, options["kind"], options["ref"], amount, options["reason"], "manage.py grant_credit"
+                )
+                if created:
+                    wallets.record_entry(Actor(AuditEvent.Actor.OPERATOR), organization, entry)
         except wallets.LedgerError as error:
             raise CommandError(str(error)) from error
         did = "Entered" if created else "Nothing to do: this ref was entered before,"

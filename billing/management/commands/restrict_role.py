@@ -14,6 +14,7 @@ FINAL = {
     "billing_transfer": "UPDATE, DELETE, TRUNCATE",
     "billing_price": "UPDATE, DELETE, TRUNCATE",
     "billing_usageevent": "DELETE, TRUNCATE",
+    "billing_document": "UPDATE, DELETE, TRUNCATE",
     "accounts_auditevent": "UPDATE, DELETE, TRUNCATE",
 }
 GRANTS = (
