@@ -16,8 +16,8 @@ from gateway.markdown import Renderer
 # What people look for first comes first; pages that are not named here follow by name.
 ORDER = (
     "index", "quickstart", "api", "clients", "models", "embeddings", "compatibility", "playground", "sandbox",
-    "errors", "limits", "billing", "keys", "requests", "accounts", "usage", "usage-api", "webhooks", "providers",
-    "credit", "ledger", "registry", "performance", "settings",
+    "errors", "limits", "status", "billing", "keys", "requests", "accounts", "usage", "usage-api", "webhooks",
+    "providers", "credit", "ledger", "registry", "performance", "settings",
 )  # fmt: skip
 
 

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys, views_leaks, views_playground, views_prompts, views_requests
+from gateway import (
+    views,
+    views_key,
+    views_keys,
+    views_leaks,
+    views_playground,
+    views_prompts,
+    views_requests,
+    views_status,
+)
 
 app_name = "gateway"
 urlpatterns = [
@@ -24,6 +33,7 @@ urlpatterns = [
     path("o/<slug:slug>/playground/", views_playground.playground, name="playground"),
     path("o/<slug:slug>/playground/key/", views_playground.playground_key, name="playground-key"),
     path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),
+    path("status/", views_status.status_page, name="status"),
     path("docs/", views.docs_page, name="docs"),
     path("docs/api/", views.api_reference, name="api-reference"),
     path("docs/<path:slug>/", views.docs_page, name="docs-page"),
