@@ -19,6 +19,7 @@ ITEMS = (
     ("Usage", "billing:usage", "chart-column", May.LOOK),
     ("Requests", "gateway:requests", "list", May.SEE_REQUESTS),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
+    ("Models", "gateway:models", "boxes", May.LOOK),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Members", "accounts:members", "users", May.LOOK),
     ("Audit log", "accounts:audit-log", "scroll-text", May.SEE_AUDIT),
