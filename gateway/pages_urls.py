@@ -40,6 +40,7 @@ urlpatterns = [
     path("models/<path:model>/", views_catalogue.catalogue_model, name="catalogue-model"),
     path("status/", views_status.status_page, name="status"),
     path("docs/", views.docs_page, name="docs"),
+    path("docs/search/", views.docs_search, name="docs-search"),
     path("docs/api/", views.api_reference, name="api-reference"),
     path("docs/<path:slug>/", views.docs_page, name="docs-page"),
 ]

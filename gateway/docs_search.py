@@ -1,0 +1,193 @@
+"""Finding things in the documentation: an index of its chapters, made once, in memory.
+
+A chapter is found when every word that is looked for begins a word of it, of its heading or of its page's title; when
+no chapter has all of them, those that have any are shown, and the page says so. Words in headings weigh more than words
+in the text, rare words more than common ones.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from django.utils.html import format_html, format_html_join, strip_tags
+from django.utils.safestring import SafeString
+
+from gateway import documentation
+from gateway.documentation import Page
+from gateway.markdown import headings, plain
+from gateway.openapi import reference
+
+MOST_RESULTS, MOST_WORDS = 20, 8
+AROUND = 90  # characters of an excerpt on each side of what was found
+IN_TITLE, IN_HEADING, WHOLE_WORD, SIDE_BY_SIDE = 4.0, 6.0, 1.5, 8.0
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_RULE = re.compile(r"\|?[\s:|-]+\|?")
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What stands beneath one heading."""
+
+    title: str  # of its page
+    heading: str
+    url: str
+    text: str
+    title_words: tuple[str, ...]
+    heading_words: tuple[str, ...]
+    words: Counter[str]
+    sequence: str  # all of them, in their order
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is the beginning of its page."""
+        return self.heading == self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A chapter that was found, and where in it."""
+
+    chapter: Chapter
+    score: float
+    excerpt: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    results: list[Result]
+    only_some_words: bool  # no chapter has all of them
+
+
+def search(asked: str) -> Found:
+    terms = _words(asked)[:MOST_WORDS]
+    if not terms:
+        return Found([], only_some_words=False)
+    scored = [(chapter, [_score(chapter, term) for term in terms]) for chapter in _index()]
+    whole = [(chapter, sum(scores)) for chapter, scores in scored if all(scores)]
+    best = whole or [(chapter, sum(scores)) for chapter, scores in scored if any(scores)]
+    best = [(chapter, score + _side_by_side(chapter, terms)) for chapter, score in best]
+    best.sort(key=lambda one: -one[1])  # a stable sort: what comes first in the documentation wins a tie
+    results = [Result(chapter, score, _excerpt(chapter.text, terms)) for chapter, score in best[:MOST_RESULTS]]
+    return Found(results, only_some_words=bool(best) and not whole)
+
+
+def _score(chapter: Chapter, term: str) -> float:
+    rarity = _rarity(term)
+    score = IN_TITLE * rarity * _begins(term, chapter.title_words)
+    score += IN_HEADING * rarity * _begins(term, chapter.heading_words)
+    times = sum(number for word, number in chapter.words.items() if word.startswith(term))
+    return score + (rarity * (1 + math.log(times)) if times else 0.0)
+
+
+def _side_by_side(chapter: Chapter, terms: list[str]) -> float:
+    """More for words that stand together as they were asked for."""
+    return SIDE_BY_SIDE if len(terms) > 1 and f" {' '.join(terms)}" in chapter.sequence else 0.0
+
+
+def _begins(term: str, words: tuple[str, ...]) -> float:
+    """More for the whole word than for its beginning."""
+    if term in words:
+        return WHOLE_WORD
+    return 1.0 if any(word.startswith(term) for word in words) else 0.0
+
+
+@cache
+def _frequency() -> Counter[str]:
+    """In how many chapters each word is."""
+    return Counter(word for chapter in _index() for word in chapter.words)
+
+
+def _rarity(term: str) -> float:
+    most = max((number for word, number in _frequency().items() if word.startswith(term)), default=0)
+    return math.log(1 + len(_index()) / (1 + most))
+
+
+def _excerpt(text: str, terms: list[str]) -> SafeString:
+    """A piece of the text around what was found, with it marked. Everything is escaped on its way."""
+    marks = [found for found in _WORD.finditer(text) if _is_one(found[0], terms)]
+    middle = _best(marks, terms)
+    start, end = max(0, middle - AROUND), min(len(text), middle + 2 * AROUND)
+    if start:
+        start = text.find(" ", start) + 1 or start
+    if end < len(text):
+        end = max(text.rfind(" ", start, end), middle)
+    parts, position = [], start
+    for mark in marks:
+        if start <= mark.start() and mark.end() <= end:
+            parts += [format_html("{}<mark>{}</mark>", text[position : mark.start()], mark[0])]
+            position = mark.end()
+    parts.append(format_html("{}{}", text[position:end], " …" if end < len(text) else ""))
+    return format_html("{}{}", "… " if start else "", format_html_join("", "{}", ((part,) for part in parts)))
+
+
+def _best(marks: list[re.Match[str]], terms: list[str]) -> int:
+    """Where a piece begins in which as many of the words are as can be, as early as can be."""
+    best, most = 0, 0
+    for at, mark in enumerate(marks):
+        near = [one for one in marks[at : at + 4 * MOST_WORDS] if one.end() <= mark.start() + 2 * AROUND]
+        seen = sum(any(_is_one(one[0], [term]) for one in near) for term in terms)
+        if seen > most:
+            best, most = mark.start(), seen
+    return best
+
+
+def _is_one(word: str, terms: list[str]) -> bool:
+    return any(_stem(word).startswith(term) for term in terms)
+
+
+def _words(text: str) -> list[str]:
+    return [_stem(word) for word in _WORD.findall(text)]
+
+
+def _stem(word: str) -> str:
+    """A plural is found by its singular, and the other way round."""
+    word = word.lower()
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+# -- the index -------------------------------------------------------------------------------------
+
+
+@cache
+def _index() -> tuple[Chapter, ...]:
+    return (*(chapter for page in documentation.pages() for chapter in _chapters(page)), *_endpoints())
+
+
+def _chapters(page: Page) -> Iterator[Chapter]:
+    marks = list(headings(page.lines))
+    for at, heading in enumerate(marks):
+        end = marks[at + 1].line if at + 1 < len(marks) else len(page.lines)
+        url = page.url if heading.level == 1 else f"{page.url}#{heading.anchor}"
+        yield _chapter(page.title, heading.text, url, _text(page.lines[heading.line + 1 : end]))
+
+
+def _endpoints() -> Iterator[Chapter]:
+    """Those of the API reference, which is made from the OpenAPI document."""
+    page = documentation.find("api")
+    if page is None:
+        return
+    for group in reference.groups(settings.PUBLIC_URL):
+        for endpoint in group.endpoints:
+            text = f"{endpoint.method} {endpoint.path} {strip_tags(endpoint.text)}"
+            yield _chapter(page.title, endpoint.summary, f"{page.url}#{endpoint.slug}", " ".join(text.split()))
+
+
+def _chapter(title: str, heading: str, url: str, text: str) -> Chapter:
+    words = _words(text)
+    return Chapter(
+        title, plain(heading), url, text, tuple(_words(title)), tuple(_words(heading)), Counter(words),
+        f" {' '.join(words)}",
+    )  # fmt: skip
+
+
+def _text(lines: tuple[str, ...]) -> str:
+    """Without fences, and without what draws tables and lists."""
+    kept = [line for line in lines if not line.startswith("```") and not (line and _RULE.fullmatch(line))]
+    said = " ".join(plain(line.replace("\\|", "/").replace("|", " ").lstrip(" -*")) for line in kept)
+    return " ".join(said.split())
