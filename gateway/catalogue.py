@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from accounts.models import Organization
@@ -29,7 +30,7 @@ _COLUMNS = (
 LIVE, NOT_SET_UP, RETIRING, RETIRED = "live", "not set up", "retiring", "retired"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """A model as its readers see it."""
 
@@ -37,7 +38,11 @@ class Listing:
     stage: str
     providers: tuple[Provider, ...]  # that serve it, in the order they are tried, as far as the reader may know
     price: PriceTable | None
-    can: Mapping[str, Any]  # what is known of its capabilities
+
+    @cached_property
+    def can(self) -> Mapping[str, Any]:
+        """What is known of its capabilities. Of hundreds of models only those of one page are asked."""
+        return capabilities.shown(self.entry.capabilities, self.entry.kinds)
 
     @property
     def id(self) -> str:
@@ -150,8 +155,7 @@ def _listing(
     providers = {
         route.provider_id: route.provider for route in routes if organization is not None or route.provider.listed
     }
-    can = capabilities.shown(entry.capabilities, entry.kinds)
-    return Listing(known, stage, tuple(providers.values()), price, can)
+    return Listing(known, stage, tuple(providers.values()), price)
 
 
 # -- looking for one -------------------------------------------------------------------------------

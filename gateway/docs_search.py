@@ -40,8 +40,7 @@ class Chapter:
     text: str
     title_words: tuple[str, ...]
     heading_words: tuple[str, ...]
-    words: Counter[str]
-    sequence: str  # all of them, in their order
+    words: str  # all of them, in their order
 
     @property
     def is_page(self) -> bool:
@@ -68,26 +67,35 @@ def search(asked: str) -> Found:
     terms = _words(asked)[:MOST_WORDS]
     if not terms:
         return Found([], only_some_words=False)
-    scored = [(chapter, [_score(chapter, term) for term in terms]) for chapter in _index()]
-    whole = [(chapter, sum(scores)) for chapter, scores in scored if all(scores)]
-    best = whole or [(chapter, sum(scores)) for chapter, scores in scored if any(scores)]
-    best = [(chapter, score + _side_by_side(chapter, terms)) for chapter, score in best]
-    best.sort(key=lambda one: -one[1])  # a stable sort: what comes first in the documentation wins a tie
-    results = [Result(chapter, score, _excerpt(chapter.text, terms)) for chapter, score in best[:MOST_RESULTS]]
+    scores = [_scores(term) for term in dict.fromkeys(terms)]
+    chapters = {chapter: sum(found.get(chapter, 0.0) for found in scores) for found in scores for chapter in found}
+    whole = [chapter for chapter in chapters if all(chapter in found for found in scores)]
+    index = _index().chapters
+    totals = {at: chapters[at] + _side_by_side(index[at], terms) for at in whole or chapters}
+    best = sorted(totals, key=lambda at: (-totals[at], at))[:MOST_RESULTS]  # a tie goes as the documentation does
+    results = [Result(index[at], totals[at], _excerpt(index[at].text, terms)) for at in best]
     return Found(results, only_some_words=bool(best) and not whole)
 
 
-def _score(chapter: Chapter, term: str) -> float:
-    rarity = _rarity(term)
-    score = IN_TITLE * rarity * _begins(term, chapter.title_words)
-    score += IN_HEADING * rarity * _begins(term, chapter.heading_words)
-    times = sum(number for word, number in chapter.words.items() if word.startswith(term))
-    return score + (rarity * (1 + math.log(times)) if times else 0.0)
+def _scores(term: str) -> dict[int, float]:
+    """Of each chapter that has the word, or one that begins so, by its number."""
+    index = _index()
+    known = [word for word in index.chapters_of if word.startswith(term)]
+    times: Counter[int] = Counter()
+    for word in known:
+        times.update(index.chapters_of[word])
+    rarity = math.log(1 + len(index.chapters) / (1 + max((len(index.chapters_of[word]) for word in known), default=0)))
+    scores = {at: rarity * (1 + math.log(number)) for at, number in times.items()}
+    for at, chapter in enumerate(index.chapters):
+        begins = IN_TITLE * _begins(term, chapter.title_words) + IN_HEADING * _begins(term, chapter.heading_words)
+        if begins:
+            scores[at] = scores.get(at, 0.0) + rarity * begins
+    return scores
 
 
 def _side_by_side(chapter: Chapter, terms: list[str]) -> float:
     """More for words that stand together as they were asked for."""
-    return SIDE_BY_SIDE if len(terms) > 1 and f" {' '.join(terms)}" in chapter.sequence else 0.0
+    return SIDE_BY_SIDE if len(terms) > 1 and f" {' '.join(terms)}" in chapter.words else 0.0
 
 
 def _begins(term: str, words: tuple[str, ...]) -> float:
@@ -95,17 +103,6 @@ def _begins(term: str, words: tuple[str, ...]) -> float:
     if term in words:
         return WHOLE_WORD
     return 1.0 if any(word.startswith(term) for word in words) else 0.0
-
-
-@cache
-def _frequency() -> Counter[str]:
-    """In how many chapters each word is."""
-    return Counter(word for chapter in _index() for word in chapter.words)
-
-
-def _rarity(term: str) -> float:
-    most = max((number for word, number in _frequency().items() if word.startswith(term)), default=0)
-    return math.log(1 + len(_index()) / (1 + most))
 
 
 def _excerpt(text: str, terms: list[str]) -> SafeString:
@@ -154,9 +151,22 @@ def _stem(word: str) -> str:
 # -- the index -------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """All chapters, and how often each word is in which, by the chapter's number."""
+
+    chapters: tuple[Chapter, ...]
+    chapters_of: dict[str, Counter[int]]
+
+
 @cache
-def _index() -> tuple[Chapter, ...]:
-    return (*(chapter for page in documentation.pages() for chapter in _chapters(page)), *_endpoints())
+def _index() -> Index:
+    chapters = (*(chapter for page in documentation.pages() for chapter in _chapters(page)), *_endpoints())
+    chapters_of: dict[str, Counter[int]] = {}
+    for at, chapter in enumerate(chapters):
+        for word in chapter.words.split():
+            chapters_of.setdefault(word, Counter())[at] += 1
+    return Index(chapters, chapters_of)
 
 
 def _chapters(page: Page) -> Iterator[Chapter]:
@@ -179,10 +189,8 @@ def _endpoints() -> Iterator[Chapter]:
 
 
 def _chapter(title: str, heading: str, url: str, text: str) -> Chapter:
-    words = _words(text)
     return Chapter(
-        title, plain(heading), url, text, tuple(_words(title)), tuple(_words(heading)), Counter(words),
-        f" {' '.join(words)}",
+        title, plain(heading), url, text, tuple(_words(title)), tuple(_words(heading)), f" {' '.join(_words(text))}",
     )  # fmt: skip
 
 

@@ -247,6 +247,19 @@ def test_what_is_refused_and_left_out_is_named(client: Client) -> None:
     assert "Neither; they are left out" in page
 
 
+@pytest.mark.parametrize("path", ["/models/", "/models/a/b.c/", "/o/acme/models/", "/o/acme/models/a/b.c/"])
+def test_a_page_names_its_parts_once_and_needs_no_inline_code(member: Client, path: str) -> None:
+    make_served("a/b.c", capabilities={"tools": True}, context_window=128_000)
+    make_price("a/b.c", tiers=[{"above": 1000, "input": "2"}])
+    response = member.get(path)
+    page = response.content.decode()
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert sorted(names) == sorted(set(names))
+    assert len(re.findall("<h1[ >]", page)) == 1
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)|javascript:", page)
+    assert set(re.findall(r'aria-labelledby="([^"]+)"', page)) <= set(names)
+
+
 def test_every_word_that_callers_are_shown_is_on_the_page() -> None:
     assert set(LABELS) == {word for word, kind in WORDS.items() if kind.shown}
 
