@@ -11,13 +11,26 @@ from django import forms
 from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.http import QueryDict
+from django.urls import reverse
 
 from accounts.models import Organization
 from gateway import status
 from gateway.capabilities import Refusal
 from gateway.capabilities import refused as refusals_of
 from gateway.capability_words import WITHOUT_REASONING
-from gateway.catalogue import CONTEXTS, FEATURES, PRICES, RETIRED, SORTS, STATUSES, Listing, Wish, answering
+from gateway.catalogue import (
+    CONTEXTS,
+    FEATURES,
+    LIVE,
+    PRICES,
+    RETIRED,
+    RETIRING,
+    SORTS,
+    STATUSES,
+    Listing,
+    Wish,
+    answering,
+)
 from gateway.model_samples import samples_for
 from gateway.readers import Reader
 
@@ -176,11 +189,13 @@ class ModelPage:
 
     @property
     def playground(self) -> str:
-        """Where it can be tried, by whoever may."""
+        """Where it can be tried, by whoever may; empty when it cannot be."""
         organization = self.reader.organization
-        if organization is None or not self.reader.may_try or self.listing.can.get("chat") is False:
+        answers = self.listing.stage in {LIVE, RETIRING} and self.listing.can.get("chat") is not False
+        if organization is None or not self.reader.may_try or not answers:
             return ""
-        return f"/o/{organization.slug}/playground/?model={quote(self.listing.id, safe='')}"
+        page = reverse("gateway:playground", args=[organization.slug])
+        return f"{page}?model={quote(self.listing.id, safe='')}"
 
     def _capability(self, word: str) -> Capability:
         value = self.listing.can.get(word)

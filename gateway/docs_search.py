@@ -25,8 +25,9 @@ from gateway.openapi import reference
 
 MOST_RESULTS, MOST_WORDS = 20, 8
 AROUND = 90  # characters of an excerpt on each side of what was found
-IN_TITLE, IN_HEADING, WHOLE_WORD, SIDE_BY_SIDE = 4.0, 6.0, 1.5, 8.0
+IN_TITLE, IN_HEADING, WHOLE_WORD, SIDE_BY_SIDE, TO_THE_LETTER = 4.0, 6.0, 1.5, 8.0, 40.0
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_NAME = re.compile(r"\w+([-_./]\w+)+")
 _RULE = re.compile(r"\|?[\s:|-]+\|?")
 
 
@@ -67,11 +68,15 @@ def search(asked: str) -> Found:
     terms = _words(asked)[:MOST_WORDS]
     if not terms:
         return Found([], only_some_words=False)
+    names = [word.lower() for word in asked.split() if _NAME.fullmatch(word)]
     scores = [_scores(term) for term in dict.fromkeys(terms)]
     chapters = {chapter: sum(found.get(chapter, 0.0) for found in scores) for found in scores for chapter in found}
     whole = [chapter for chapter in chapters if all(chapter in found for found in scores)]
     index = _index().chapters
-    totals = {at: chapters[at] + _side_by_side(index[at], terms) for at in whole or chapters}
+    totals = {
+        at: chapters[at] + _side_by_side(index[at], terms) + _to_the_letter(index[at], names)
+        for at in whole or chapters
+    }
     best = sorted(totals, key=lambda at: (-totals[at], at))[:MOST_RESULTS]  # a tie goes as the documentation does
     results = [Result(index[at], totals[at], _excerpt(index[at].text, terms)) for at in best]
     return Found(results, only_some_words=bool(best) and not whole)
@@ -96,6 +101,12 @@ def _scores(term: str) -> dict[int, float]:
 def _side_by_side(chapter: Chapter, terms: list[str]) -> float:
     """More for words that stand together as they were asked for."""
     return SIDE_BY_SIDE if len(terms) > 1 and f" {' '.join(terms)}" in chapter.words else 0.0
+
+
+def _to_the_letter(chapter: Chapter, names: list[str]) -> float:
+    """Much more for a name such as max_tokens or retry-after, where it stands as it was asked for."""
+    text = chapter.text.lower()
+    return sum(TO_THE_LETTER for name in names if name in text)
 
 
 def _begins(term: str, words: tuple[str, ...]) -> float:

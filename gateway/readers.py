@@ -59,6 +59,6 @@ def _membership(request: HttpRequest, user: User) -> Membership | None:
 
 def _key(user: User, organization: Organization) -> ApiKey | None:
     """Their newest that works, in that organisation."""
-    own = ApiKey.objects.of(organization).active().filter(owner=user)
+    own = ApiKey.objects.of(organization).ordinary().active().filter(owner=user)
     key: ApiKey | None = own.order_by("-created_at", "-pk").first()
     return key

@@ -284,7 +284,9 @@ def test_nobody_elses_key_and_no_dead_one_is_hinted_at(
     make_served("alpha")
     dead, _ = make_key(organization, owner=bob)
     dead.revoke()
-    others = [dead, make_key(organization, owner=alice)[0], make_key(organization)[0]]
+    ours = {"owner": bob, "playground": True}
+    others = [make_key(organization, **ours)[0]]
+    others += [dead, make_key(organization, owner=alice)[0], make_key(organization)[0]]
     others += [make_key(Organization.objects.get(slug="stranger"), owner=charlie)[0]]
     page = member.get("/models/alpha/").content.decode()
     assert "sk-2389-YOUR_API_KEY" in page
@@ -317,6 +319,14 @@ def test_whoever_may_use_the_playground_is_led_there(
     client.force_login(user)
     for path in ("/models/org/alpha/", "/o/acme/models/org/alpha/"):
         assert ('href="/o/acme/playground/?model=org%2Falpha"' in client.get(path).content.decode()) == may
+
+
+@pytest.mark.parametrize(
+    "fields", [{"shutdown_on": date(2026, 1, 1)}, {"capabilities": {"chat": False, "embeddings": True}}]
+)
+def test_nobody_is_led_to_try_what_cannot_be_tried(member: Client, fields: dict[str, Any]) -> None:
+    make_served("alpha", **fields)
+    assert "/playground/?model=" not in member.get("/o/acme/models/alpha/").content.decode()
 
 
 def test_the_rail_has_models_between_requests_and_billing(member: Client) -> None:
