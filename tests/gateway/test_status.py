@@ -255,6 +255,22 @@ def test_the_operator_says_who_sees_it(
         assert client.get("/status/").status_code == expected
 
 
+@pytest.mark.parametrize(
+    ("setting", "visitor", "member", "staff"),
+    [("public", True, True, True), ("members", False, True, True), ("staff", False, False, True)],
+)
+def test_only_whoever_may_see_it_is_led_there(
+    settings: Settings, organization: Organization, bob: User,
+    setting: str, visitor: bool, member: bool, staff: bool,
+) -> None:  # fmt: skip
+    settings.STATUS_PAGE = setting
+    for user, expected in {None: visitor, bob: member, make_user(is_staff=True): staff}.items():
+        client = Client()
+        if user:
+            client.force_login(user)
+        assert ('href="/status/"' in client.get("/docs/").content.decode()) == expected
+
+
 def test_a_page_for_everybody_may_be_kept_and_one_for_somebody_may_not(client: Client, settings: Settings) -> None:
     assert client.get("/status/").headers["Cache-Control"] == "public, max-age=60"
     client.cookies["theme"] = "dark"
