@@ -23,7 +23,9 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "api", "models", "streaming", "embeddings", "errors", "limits", "compatibility", "playground", "sandbox",
         "status",
     )),
-    ("Your organisation", ("keys", "organizations", "accounts", "billing", "usage", "usage-api", "webhooks")),
+    ("Your organisation", (
+        "keys", "organizations", "accounts", "requests", "usage", "usage-api", "billing", "webhooks",
+    )),
     ("Running a gateway", ("deploy", "providers", "registry", "credit", "ledger", "performance", "settings")),
 )  # fmt: skip
 ORDER = tuple(slug for _, slugs in GROUPS for slug in slugs)
