@@ -42,6 +42,8 @@ app.conf.update(
         # What is rung so often must not pile up while no worker is there.
         "roll up usage": {"task": "billing.tasks.roll_up_usage", "schedule": 20.0, "options": {"expires": 20}},
         "sweep holds": {"task": "billing.tasks.sweep_holds", "schedule": 15.0, "options": {"expires": 15}},
+        "roll up health": {"task": "gateway.tasks.roll_up_health", "schedule": 60.0, "options": {"expires": 60}},
+        "roll up late health": {"task": "gateway.tasks.roll_up_late_health", "schedule": crontab(minute="25")},
         "audit the ledger": {"task": "billing.tasks.audit_ledger", "schedule": 300.0, "options": {"expires": 300}},
         "audit all of the ledger": {
             "task": "billing.tasks.audit_ledger",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -19,6 +20,7 @@ ITEMS = (
     ("Usage", "billing:usage", "chart-column", May.LOOK),
     ("Requests", "gateway:requests", "list", May.SEE_REQUESTS),
     ("Playground", "gateway:playground", "terminal", May.TRY_MODELS),
+    ("Models", "gateway:models", "boxes", May.LOOK),
     ("Billing", "billing:organization", "credit-card", May.SEE_BILLING),
     ("Limits", "gateway:limits", "timer", May.LOOK),
     ("Members", "accounts:members", "users", May.LOOK),
@@ -40,7 +42,11 @@ class Item:
 def shell(request: HttpRequest) -> dict[str, Any]:
     """For every template; what a page does not show is not looked up."""
     theme = request.COOKIES.get("theme", "")
-    known = {"theme": theme if theme in {"light", "dark"} else "", "themes": THEMES}
+    known = {
+        "theme": theme if theme in {"light", "dark"} else "",
+        "themes": THEMES,
+        "status_page": settings.STATUS_PAGE,  # to whom there is any use in a link there
+    }
     membership = getattr(request, "membership", None)
     if membership is None:
         return known

@@ -131,6 +131,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "accounts:dashboard"
 LOGOUT_REDIRECT_URL = "/"
+STATUS_PAGE = env.choice("STATUS_PAGE", "public", ("public", "members", "staff"))
 SIGN_UP_OPEN = env.choice("SIGN_UP_OPEN", "invited", ("everybody", "invited", "nobody"))
 
 SOCIALACCOUNT_PROVIDERS = sign_in.providers(

@@ -37,6 +37,7 @@ GROUPS = {
         ("Statements", "billing", "statement", "receipt_long"),
     ],
     "Telling": [
+        ("Status notes", "gateway", "statusnote", "campaign"),
         ("Webhooks", "gateway", "webhook", "webhook"),
         ("Outbox", "billing", "outboxmessage", "outbox"),
         ("Kept mail", "accounts", "keptmail", "mail"),

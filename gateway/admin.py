@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.staff import ModelAdmin, TabularInline, action, display
 from billing.admin.prices import dollars
 from billing.models import Price
+from gateway import admin_status as admin_status  # registers itself
 from gateway import credentials
 from gateway.credentials import FILE, Source
 from gateway.models import Model, Provider, Route, Webhook
@@ -42,7 +43,7 @@ class ProviderForm(forms.ModelForm[Provider]):
 
     class Meta:
         model = Provider
-        fields = ("slug", "name", "kind", "base_url", "needs_credential", "options", "enabled")
+        fields = ("slug", "name", "kind", "base_url", "needs_credential", "options", "enabled", "listed")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -82,7 +83,7 @@ class ProviderAdmin(ModelAdmin[Provider]):
             stored = ("remove_credential",) if obj.credential else ()
             secret = ("credential_now", "api_key_env", *secret, *stored)
         return (
-            (None, {"fields": ("name", "slug", "kind", "base_url", "enabled")}),
+            (None, {"fields": ("name", "slug", "kind", "base_url", "enabled", "listed")}),
             ("Credential", {"fields": secret}),
             ("What it does differently", {"fields": ("options",)}),
         )
@@ -165,7 +166,7 @@ class RegistryModelAdmin(ModelAdmin[Model]):
     inlines = (RouteInline,)
     actions = ("vendor_has_it",)
     fieldsets = (
-        (None, {"fields": ("id", "owned_by", "description", "enabled")}),
+        (None, {"fields": ("id", "owned_by", "description", "enabled", "listed")}),
         (
             "Lifecycle",
             {"fields": ("stage", "vendor_id", "deprecated_on", "shutdown_on", "successor", "vendor_gone_at")},

@@ -91,6 +91,20 @@ def shown(capabilities: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, An
     return {word: value for word, value in known.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a model is not to be asked for: the word, the code of the error, and what would be right instead."""
+
+    word: str
+    code: str
+    instead: str
+
+
+def refused(model: Model) -> list[Refusal]:
+    """What `check` would refuse of a request to this model."""
+    return [Refusal(word, said.code, said.instead) for word, said in _SAID.items() if word in model.lacking]
+
+
 def _able(capabilities: Mapping[str, Any], targets: Sequence[Target], word: str) -> bool:
     """Whether a request may need it: the model can, or all its routes do without."""
     if _known(word, capabilities, [target.kind for target in targets]) is not False:

@@ -7,7 +7,7 @@ All text goes through `format_html`, so nothing in a page can become markup by a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
@@ -26,6 +26,37 @@ _ITEM = re.compile(r"(?P<indent> *)(?P<marker>[-*]|\d+\.) +(?P<text>.*)")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _NOTHING = SafeString("")
 WIDE = 6  # a table of more columns is a matrix: short words, read from its first column
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a page: where it is, how it reads, and the fragment that leads to it."""
+
+    line: int
+    level: int
+    text: str
+    anchor: str
+
+
+def headings(lines: Sequence[str]) -> Iterator[Heading]:
+    """Those that `Renderer` makes, in their order. What stands in code is none."""
+    in_code = False
+    for number, line in enumerate(lines):
+        if line.startswith("```"):
+            in_code = not in_code
+        found = None if in_code else _HEADING.match(line)
+        if found:
+            yield Heading(number, len(found[1]), plain(found[2]), slugify(found[2]))
+
+
+def plain(text: str) -> str:
+    """A line's words, without the marks around them."""
+    return _INLINE.sub(_unmarked, text)
+
+
+def _unmarked(match: re.Match[str]) -> str:
+    kept = match["strong"] or match["label"] or match["emphasis"]
+    return plain(kept) if kept else match["code"] or match["address"]
 
 
 @dataclass(frozen=True, slots=True)

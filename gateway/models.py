@@ -41,6 +41,10 @@ class Provider(models.Model):
         default=dict, blank=True, help_text="What this server does differently, as its kind defines it."
     )
     enabled = models.BooleanField(default=True)
+    listed = models.BooleanField(
+        default=True,
+        help_text="Whether the public is told of it. Models that it alone serves are in no public list then.",
+    )
 
     class Meta:
         ordering = ["slug"]
@@ -68,6 +72,7 @@ class Model(models.Model):
     )
     demonstration = models.BooleanField(default=False, help_text="Toy grade: shows that the system works.")
     enabled = models.BooleanField(default=True)
+    listed = models.BooleanField(default=True, help_text="Whether the public catalogue has it. Members always see it.")
     deprecated_on = models.DateField(null=True, blank=True)
     shutdown_on = models.DateField(null=True, blank=True)
     vendor_gone_at = models.DateTimeField(
@@ -245,3 +250,9 @@ class Webhook(models.Model):
         """Under the newest key; whether it changed. Raises `CredentialError`."""
         before, self.secret = self.secret, credentials.rotate(self.owner, self.secret)
         return before != self.secret
+
+
+# Tables with a file of their own.
+from gateway.models_health import ProviderDay as ProviderDay  # noqa: E402
+from gateway.models_health import ProviderHealth as ProviderHealth  # noqa: E402
+from gateway.models_health import StatusNote as StatusNote  # noqa: E402

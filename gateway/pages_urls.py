@@ -4,6 +4,7 @@ from django.urls import path
 
 from gateway import (
     views,
+    views_catalogue,
     views_key,
     views_keys,
     views_leaks,
@@ -11,6 +12,7 @@ from gateway import (
     views_playground,
     views_prompts,
     views_requests,
+    views_status,
     views_webhooks,
 )
 
@@ -45,7 +47,13 @@ urlpatterns = [
         name="settings-webhook-again",
     ),
     path("security/leaked-keys", views_leaks.leaked_keys, name="leaked-keys"),
+    path("o/<slug:slug>/models/", views_catalogue.models, name="models"),
+    path("o/<slug:slug>/models/<path:model>/", views_catalogue.model_page, name="models-model"),
+    path("models/", views_catalogue.catalogue, name="catalogue"),
+    path("models/<path:model>/", views_catalogue.catalogue_model, name="catalogue-model"),
+    path("status/", views_status.status_page, name="status"),
     path("docs/", views.docs_page, name="docs"),
+    path("docs/search/", views.docs_search, name="docs-search"),
     path("docs/api/", views.api_reference, name="api-reference"),
     path("docs/<path:slug>/", views.docs_page, name="docs-page"),
 ]

@@ -52,6 +52,7 @@ class ProviderEntry:
     api_key_env: str  # a variable, or `file:` and a path
     needs_credential: bool
     options: Mapping[str, Any]
+    listed: bool
     enabled: bool | None  # None leaves the switch to the admin
 
     def columns(self) -> dict[str, Any]:
@@ -91,6 +92,7 @@ class ModelEntry:
     deprecated_on: date | None
     shutdown_on: date | None
     successor: str | None
+    listed: bool
     enabled: bool | None  # None leaves the switch to the admin
     prices: PriceEntry | None  # None leaves them to the admin
     routes: tuple[RouteEntry, ...] | None  # None leaves them to the admin
@@ -99,10 +101,11 @@ class ModelEntry:
         return {name: getattr(self, name) for name in _MODEL_COLUMNS} | {"successor_id": self.successor}
 
 
-_PROVIDER_COLUMNS = ("name", "kind", "base_url", "api_key_env", "needs_credential", "options")
+_PROVIDER_COLUMNS = ("name", "kind", "base_url", "api_key_env", "needs_credential", "options", "listed")
 _MODEL_COLUMNS = (
     "owned_by", "description", "vendor_id", "context_window", "max_output_tokens", "capabilities",
     "default_system_prompt", "sandbox", "demonstration", "deprecated_on", "shutdown_on",
+    "listed",
 )  # fmt: skip
 
 
@@ -158,6 +161,7 @@ def _provider(table: Table) -> ProviderEntry:
         api_key_env=f"{FILE}{path}" if path else variable,
         needs_credential=True if needs is None else needs,
         options=_options(table),
+        listed=table.flag("listed") is not False,
         enabled=table.flag("enabled"),
     )
     table.finish()
@@ -195,6 +199,7 @@ def _model(table: Table) -> ModelEntry:
         deprecated_on=table.day("deprecated_on"),
         shutdown_on=table.day("shutdown_on"),
         successor=table.text("successor") or None,
+        listed=table.flag("listed") is not False,
         enabled=table.flag("enabled"),
         prices=_prices(table.table("prices")) if "prices" in table else None,
         routes=_routes(table) if "routes" in table else None,

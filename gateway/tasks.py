@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
 from billing import outbox
 from billing.mail import Mail
-from gateway import exchanges, idempotency, leaks, notices, registry
+from gateway import exchanges, health, idempotency, leaks, notices, registry
 from gateway.webhooks import Webhooks
 
 
@@ -35,3 +36,14 @@ def forget_exchanges() -> None:
 @shared_task
 def deliver_outbox() -> None:
     outbox.deliver([Mail({leaks.TOPIC: leaks.tell}), Webhooks()])
+
+
+@shared_task
+def roll_up_health() -> None:
+    health.roll_up_recent(timezone.now())
+
+
+@shared_task
+def roll_up_late_health() -> None:
+    """What was entered late: long streams, and settlements that waited for Postgres."""
+    health.roll_up_late(timezone.now())

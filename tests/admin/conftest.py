@@ -14,7 +14,7 @@ from accounts.models import ApiKey, KeptMail, Membership, SecretUse, User
 from billing import wallets
 from billing.models import Block, Hold, Transfer, Wallet
 from gateway import credentials
-from gateway.models import Webhook
+from gateway.models import StatusNote, Webhook
 from tests.admin.pages import STORED, UPSTREAM, make_audit, make_statement, make_usage
 from tests.billing.cards import make_payment
 from tests.billing.receiver import make_alert, make_budget
@@ -77,6 +77,7 @@ def rows(key: ApiKey, bob: User) -> dict[str, Row]:
         "billing/outboxmessage": make_alert(budget),
         "gateway/webhook": webhook,
         **make_payment(key.organization),
+        "gateway/statusnote": StatusNote.objects.create(title="Slow answers", body="We are looking into it."),
         "billing/auditrun": make_audit(),
         "billing/block": Block.objects.latest("number"),
         "billing/statement": statement,

@@ -19,7 +19,8 @@ STORED = "sk-stored-secret-9876543210"
 EDITABLE = [
     "accounts/user", "accounts/organization", "accounts/membership", "accounts/project", "accounts/apikey",
     "auth/group",
-    "gateway/provider", "gateway/model", "gateway/route", "gateway/webhook", "billing/price", "billing/pricelist",
+    "gateway/provider", "gateway/model", "gateway/route", "gateway/webhook", "gateway/statusnote",
+    "billing/price", "billing/pricelist",
     "billing/budget",
 ]  # fmt: skip
 READ_ONLY = ["billing/usageevent", "billing/transfer", "billing/hold", "billing/outboxmessage"]

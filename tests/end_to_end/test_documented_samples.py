@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sdk
 
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTED = "http://127.0.0.1:8000/v1"
-PAGES = ("README.md", "docs/quickstart.md", "docs/sandbox.md")
+PAGES = ("README.md", "docs/quickstart.md", "docs/streaming.md", "docs/sandbox.md")
 
 
 def _blocks(language: str) -> list[object]:

@@ -19,6 +19,7 @@ from gateway.samples import samples
 from tests.factories import make_organization, make_user
 
 PUBLIC = ["/", "/sign-in/", "/sign-out/", "/docs/", "/docs/api/", "/docs/errors/", "/nowhere/"]
+PUBLIC += ["/docs/search/?q=key", "/models/", "/models/sandbox/echo/", "/models/nowhere/", "/status/"]
 TOKENS = Path(settings.BASE_DIR) / "static" / "css" / "tokens.css"
 
 

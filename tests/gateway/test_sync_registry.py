@@ -51,6 +51,17 @@ def test_a_file_becomes_rows(sync: Sync) -> None:
     ]
 
 
+def test_what_the_file_does_not_list_is_kept_from_the_public_until_it_does(sync: Sync) -> None:
+    hidden = [text.replace("\nid =", "\nlisted = false\nid =").replace("\nslug =", "\nlisted = false\nslug =")
+              for text in (OPENAI, SMALL)]  # fmt: skip
+    sync("".join(hidden))
+    assert not Provider.objects.get().listed
+    assert not Model.objects.get().listed
+    sync(OPENAI + SMALL)
+    assert Provider.objects.get().listed
+    assert Model.objects.get().listed
+
+
 def test_the_shipped_file_syncs_and_a_second_time_changes_nothing(db: None) -> None:
     first, second = StringIO(), StringIO()
     call_command("sync_registry", str(SHIPPED), stdout=first)

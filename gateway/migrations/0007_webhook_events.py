@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateway", "0005_stored_exchange")]
+    dependencies = [("gateway", "0006_catalogue_and_health")]
 
     operations = [
         migrations.AddField(
