@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from gateway import errors
-from gateway.egress import Allowance, UnreachableError, get_guarded
+from gateway.guarded import Allowance, UnreachableError, get_guarded
 from gateway.lifting import like
 
 MOST = 16  # different images that are fetched for one request

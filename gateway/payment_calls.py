@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping
 
 from billing.stripe.api import AwayError
-from gateway import egress
+from gateway import guarded
 
 
 def call(url: str, *, headers: Mapping[str, str], body: bytes, seconds: float) -> tuple[int, bytes]:
     """The answer's status and body. Raises `AwayError`."""
     try:
-        reply = asyncio.run(egress.post_trusted(url, headers=headers, body=body, seconds=seconds))
-    except egress.UnreachableError as error:
+        reply = asyncio.run(guarded.post_trusted(url, headers=headers, body=body, seconds=seconds))
+    except guarded.UnreachableError as error:
         raise AwayError(str(error)) from error
     return reply.status, reply.body

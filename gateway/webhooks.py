@@ -19,7 +19,7 @@ from billing import money
 from billing.letters import Threshold
 from billing.models import OutboxMessage
 from billing.outbox import DeliveryError
-from gateway import egress
+from gateway import guarded
 from gateway.credentials import CredentialError
 from gateway.models import Webhook
 
@@ -72,10 +72,10 @@ def _call(webhook: Webhook, event: str, body: bytes) -> None:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": signature(webhook.open_secret(), event, now, body),
         }
-        reply = asyncio.run(egress.post_guarded(webhook.url, headers=headers, body=body))
+        reply = asyncio.run(guarded.post_guarded(webhook.url, headers=headers, body=body))
     except CredentialError as error:
         raise DeliveryError(f"The secret of webhook {webhook.pk} cannot be used: {error}") from error
-    except egress.UnreachableError as error:
+    except guarded.UnreachableError as error:
         raise DeliveryError(str(error)) from error
     if not 200 <= reply.status < 300:
         raise DeliveryError(f"It answered {reply.status}: {_readable(reply.body)}")

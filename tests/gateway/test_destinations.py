@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pytest_django import Settings
 
-from gateway import destinations, egress
+from gateway import destinations, guarded
 
 REFUSED = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",  # noqa: S104 - refused
@@ -26,8 +26,8 @@ SPELLINGS = [
 ]  # fmt: skip
 
 
-def post(url: str) -> egress.Reply:
-    return asyncio.run(egress.post_guarded(url, headers={}, body=b"{}"))
+def post(url: str) -> guarded.Reply:
+    return asyncio.run(guarded.post_guarded(url, headers={}, body=b"{}"))
 
 
 @pytest.mark.parametrize("address", REFUSED)
@@ -37,7 +37,7 @@ def test_an_address_that_is_not_public_is_refused(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(ValueError, match="not a public address"):
         destinations.check_url(f"https://{host}/hook")
-    with pytest.raises(egress.UnreachableError, match="not a public address"):
+    with pytest.raises(guarded.UnreachableError, match="not a public address"):
         post(f"https://{host}/hook")
 
 
@@ -49,22 +49,22 @@ def test_a_public_address_is_allowed(address: str) -> None:
 @pytest.mark.parametrize("url", SPELLINGS)
 def test_a_private_address_is_refused_however_it_is_spelled(url: str) -> None:
     """None of these is ever connected to: the guard speaks, or the name is no name at all."""
-    with pytest.raises(egress.UnreachableError, match=r"not a public address|could not be reached"):
+    with pytest.raises(guarded.UnreachableError, match=r"not a public address|could not be reached"):
         post(url)
 
 
 def test_a_name_is_judged_by_the_address_that_it_has_when_it_is_called() -> None:
     destinations.check_url("https://localhost/")  # nothing can be said of a name beforehand
-    with pytest.raises(egress.UnreachableError, match=r"leads to (127\.0\.0\.1|::1), which is not a public address"):
+    with pytest.raises(guarded.UnreachableError, match=r"leads to (127\.0\.0\.1|::1), which is not a public address"):
         post("https://localhost/")
 
 
 def test_the_guard_looks_at_the_address_itself_not_at_what_the_url_says() -> None:
     with pytest.raises(OSError, match=r"leads to 10\.0\.0\.1"):
-        egress._guarded_socket((2, 1, 6, "", ("10.0.0.1", 443)))
+        guarded._guarded_socket((2, 1, 6, "", ("10.0.0.1", 443)))
     with pytest.raises(OSError, match="leads to ::ffff:127"):
-        egress._guarded_socket((10, 1, 6, "", ("::ffff:127.0.0.1", 443, 0, 0)))
-    egress._guarded_socket((2, 1, 6, "", ("1.1.1.1", 443))).close()
+        guarded._guarded_socket((10, 1, 6, "", ("::ffff:127.0.0.1", 443, 0, 0)))
+    guarded._guarded_socket((2, 1, 6, "", ("1.1.1.1", 443))).close()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_operator_may_exempt_hosts_addresses_and_networks(settings: Settings
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def replied(head: bytes, body: bytes = b"", pause: float = 0) -> egress.Reply:
+def replied(head: bytes, body: bytes = b"", pause: float = 0) -> guarded.Reply:
     """What `post_guarded` makes of a loopback server's answer."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,11 +122,11 @@ def replied(head: bytes, body: bytes = b"", pause: float = 0) -> egress.Reply:
         finally:
             writer.close()
 
-    async def main() -> egress.Reply:
+    async def main() -> guarded.Reply:
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await egress.post_guarded(f"http://127.0.0.1:{port}/", headers={}, body=b"{}")
+            return await guarded.post_guarded(f"http://127.0.0.1:{port}/", headers={}, body=b"{}")
 
     return asyncio.run(main())
 
@@ -145,6 +145,6 @@ def test_no_more_than_the_beginning_of_an_answer_is_read(settings: Settings) -> 
 
 def test_an_address_that_does_not_answer_is_given_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.GATEWAY_WEBHOOK_HOSTS = ["127.0.0.1"]
-    monkeypatch.setattr(egress, "GUARDED_SECONDS", 0.2)
-    with pytest.raises(egress.UnreachableError, match="did not answer"):
+    monkeypatch.setattr(guarded, "GUARDED_SECONDS", 0.2)
+    with pytest.raises(guarded.UnreachableError, match="did not answer"):
         replied(b"", pause=3)

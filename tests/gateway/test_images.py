@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from gateway import destinations, egress, images
+from gateway import destinations, guarded, images
 from gateway.errors import ApiError
 from tests.gateway.test_destinations import REFUSED, SPELLINGS
 
@@ -326,4 +326,4 @@ def test_a_host_that_is_exempt_for_images_is_not_for_webhooks(settings: Settings
     with pytest.raises(ValueError, match="Use https"):
         destinations.check_url("http://10.0.0.1/")
     with pytest.raises(OSError, match="not a public address"):
-        egress._guarded_socket((2, 1, 6, "", ("10.0.0.1", 443)))
+        guarded._guarded_socket((2, 1, 6, "", ("10.0.0.1", 443)))
