@@ -2,11 +2,22 @@
 
 from django.urls import path
 
-from gateway import views, views_key, views_keys, views_leaks, views_playground, views_prompts, views_requests
+from gateway import (
+    views,
+    views_key,
+    views_keys,
+    views_leaks,
+    views_playground,
+    views_prompts,
+    views_requests,
+    views_start,
+)
 
 app_name = "gateway"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("o/<slug:slug>/start/", views_start.start_page, name="start"),
+    path("o/<slug:slug>/start/seen/", views_start.seen, name="start-seen"),
     path("o/<slug:slug>/keys/", views_keys.list_keys, name="keys"),
     path("o/<slug:slug>/keys/new/", views_keys.new_key, name="keys-new"),
     path("o/<slug:slug>/keys/revoke/", views_keys.revoke_keys, name="keys-revoke-many"),
