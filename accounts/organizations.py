@@ -55,9 +55,12 @@ def found_first(request: HttpRequest, user: User) -> Organization | None:
     """One for somebody who has just signed up: a name to begin with, which they can change. None for others, who may
     have left the one they were in. Of two at once, one is made."""
     locked = User.objects.select_for_update().get(pk=user.pk)
-    if timezone.now() - locked.joined_at > NEW:
+    made = Organization.objects.visible_to(locked).first()
+    if made is not None:
+        return made
+    if timezone.now() - locked.joined_at > NEW or Membership.objects.filter(user=locked).exists():  # in one that closed
         return None
-    return Organization.objects.visible_to(locked).first() or found(first_name(locked), locked, request)
+    return found(first_name(locked), locked, request)
 
 
 def first_name(user: User) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import mail_admins, send_mail
 
+from accounts.letters import send, tell_staff
 from accounts.models import Membership, Organization
 from billing import letters
 from billing.models import OutboxMessage
@@ -45,11 +45,11 @@ def _tell_of_threshold(message: OutboxMessage) -> None:
     addresses = list(people.order_by("user__email").values_list("user__email", flat=True))
     if addresses:
         letter = letters.about_threshold(message, organization)
-        send_mail(letter.subject, letter.text, settings.DEFAULT_FROM_EMAIL, addresses)
+        send(letter.subject, letter.text, addresses)
 
 
 def _tell_of_violation(message: OutboxMessage) -> None:
     if not settings.ADMINS:
         raise DeliveryError("There is nobody to tell: STAFF_ALERT_EMAILS is empty.")
     letter = letters.about_violation(message)
-    mail_admins(letter.subject, letter.text)
+    tell_staff(letter.subject, letter.text)

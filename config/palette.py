@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import keys
 from accounts.models import ApiKey, ApiKeySecret, Membership
+from accounts.organizations import FIRST_PAGE
 from accounts.roles import May, MemberRequest, may, member_page
 from billing.models import Hold, UsageEvent
 from config.navigation import ITEMS
@@ -151,7 +152,7 @@ def _organizations(membership: Membership, words: list[str]) -> Iterator[Place]:
     for other, _ in zip(found, range(MOST), strict=False):
         yield Place(
             other.organization.name,
-            reverse("gateway:keys", args=[other.organization.slug]),
+            reverse(FIRST_PAGE, args=[other.organization.slug]),
             "building-2",
             other.get_role_display(),
         )

@@ -30,9 +30,10 @@ class Seen:
         return self.done is not None or self.long_ago
 
 
-def own_key(membership: Membership) -> ApiKey | None:
-    """The newest key of theirs that can make a first request."""
+def own_key(membership: Membership, number: int | None = None) -> ApiKey | None:
+    """The newest key of theirs that can make a first request, or the one of that number."""
     mine = ApiKey.objects.of(membership.organization).filter(owner=membership.user_id)
+    mine = mine if number is None else mine.filter(pk=number)
     found: ApiKey | None = (
         mine.active()
         .with_standing()

@@ -52,9 +52,9 @@ def start_page(request: MemberRequest) -> HttpResponse:
 @member_page(May.LOOK)
 def seen(request: MemberRequest) -> HttpResponse:
     """The third step alone, when it differs from what the page says already: asked each second."""
-    key = start.own_key(request.membership)
-    if key is None or str(key.pk) != request.GET.get("key"):
-        return HttpResponse(status=STOP_ASKING)  # it was revoked, or there is a newer one, on another page
+    key = start.own_key(request.membership, _number(request.GET.get("key", "")))
+    if key is None:  # it was revoked meanwhile
+        return HttpResponse(headers={"HX-Refresh": "true"})
     found = start.look(key, timezone.now())
     if found.is_finished:
         organizations.note_started(request.membership)
@@ -82,8 +82,11 @@ def _renew(request: MemberRequest) -> tuple[ApiKey, str]:
     key = start.own_key(request.membership)
     if key is None:
         return _make(request)
-    given = request.POST["seen"]
-    return key_life.rotate(request, key, seen=int(given) if given.isdecimal() and len(given) < 19 else 0, hours=0)
+    return key_life.rotate(request, key, seen=_number(request.POST["seen"]), hours=0)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _form(request: HttpRequest) -> uuid.UUID:

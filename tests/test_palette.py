@@ -142,7 +142,7 @@ def hold(key: ApiKey) -> uuid.UUID:
 def test_another_organisation_of_ones_own_is_found_by_its_name(owner: Client, alice: User) -> None:
     make_organization("second", owner=alice)
     make_organization("third")
-    assert places(owner, "second")["Second"] == "/o/second/keys/"
+    assert places(owner, "second")["Second"] == "/o/second/"
     assert places(owner, "third") == {}
 
 
