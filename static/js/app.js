@@ -27,7 +27,7 @@
   // An error stays longer, and all stay while somebody points at them or has the focus in them.
   function toast(text, action, tone = "") {
     const element = document.createElement("div");
-    element.className = `toast ${tone}`;
+    element.className = `toast ${tone === "error" ? "failed" : ""}`;
     element.setAttribute("role", tone === "error" ? "alert" : "status");
     const words = document.createElement("p");
     words.textContent = text;
