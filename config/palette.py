@@ -91,7 +91,7 @@ def _keys(membership: Membership, words: list[str]) -> Iterator[Place]:
     """By name or by the ends of a secret; those that were revoked come last."""
     if not may(membership, May.SEE_KEYS):
         return
-    found = ApiKey.objects.of(membership.organization)
+    found = ApiKey.objects.of(membership.organization).ordinary()
     for word in words:
         found = found.filter(_about(word))
     for key in found.order_by(F("revoked_at").asc(nulls_first=True), "name")[:MOST]:

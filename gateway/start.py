@@ -35,7 +35,8 @@ def own_key(membership: Membership, number: int | None = None) -> ApiKey | None:
     mine = ApiKey.objects.of(membership.organization).filter(owner=membership.user_id)
     mine = mine if number is None else mine.filter(pk=number)
     found: ApiKey | None = (
-        mine.active()
+        mine.ordinary()
+        .active()
         .with_standing()
         .filter(scopes__contains=[Scope.CHAT.value])
         .select_related("organization", "project", "owner")

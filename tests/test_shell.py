@@ -99,7 +99,17 @@ def test_no_page_is_kept_in_the_browser_by_htmx(owner: Client) -> None:
     assert json.loads(config)["historyCacheSize"] == 0
 
 
-@pytest.mark.parametrize("path", ["/o/acme/keys/new/"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_form_says_how_it_is_sent_or_is_left_to_its_script(
+    owner: Client, organization: Organization, route: Route
+) -> None:
+    """A form without a method is taken for one that a script of the page sees to."""
+    forms = re.findall(r"<form[^>]*>", html_of(owner, organization, route))
+    silent = [form for form in forms if "method=" not in form and "data-" not in form and " id=" not in form]
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", ["/o/acme/keys/new/", "/o/acme/start/"])
 def test_a_form_whose_answer_is_shown_once_is_sent_by_the_browser_itself(owner: Client, path: str) -> None:
     forms = re.findall(r"<form[^>]*data-once-sent[^>]*>", owner.get(path).content.decode())
     assert forms

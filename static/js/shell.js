@@ -196,6 +196,7 @@
   document.addEventListener("htmx:confirm", (event) => {
     const { elt, path } = event.detail;
     if (!isBoosted(elt)) return;
+    if (elt.localName === "form" && !elt.hasAttribute("method")) return event.preventDefault(); // its script sees to it
     if (isOurs(path || location.href) && !elt.hasAttribute("download")) return;
     event.preventDefault();
     if (elt.localName === "a") location.assign(elt.href);

@@ -17,10 +17,12 @@ OURS = (
     "accounts.views_members.", "accounts.views_projects.", "accounts.views_settings.", "accounts.views_audit.",
     "gateway.views_playground.",
     "gateway.views_prompts.",
+    "gateway.views_playground.", "gateway.views_start.",
 )  # fmt: skip
 
 # What is sent, and the action that has to stand in the log afterwards.
 FORMS: dict[str, tuple[dict[str, Any], str]] = {
+    "gateway:start": ({}, "key.created"),
     "accounts:members-invite": ({"email": "new@acme.example", "role": "viewer"}, "member.invited"),
     "accounts:members-leave": ({}, "member.left"),
     "accounts:members-member": ({"role": "viewer"}, "member.changed"),
