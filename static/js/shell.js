@@ -165,6 +165,11 @@
     return { label: "Try again", run: () => visit(url) };
   }
 
+  // What asks again by itself tells of its failures where it stands, if at all.
+  function isQuiet(element) {
+    return Boolean(element.closest?.("[data-quiet], [hx-trigger*=every]"));
+  }
+
   function unreachable(action) {
     app.toast("The gateway does not answer. Check your connection, then try again.", action, "error");
   }
@@ -238,13 +243,13 @@
     document.addEventListener(name, (event) => {
       const { boosted, xhr, requestConfig } = event.detail;
       if (boosted && (asked === xhr || asked?.xhr === xhr)) end(asked);
-      if (event.target.closest?.("[data-quiet]")) return;
+      if (isQuiet(event.target)) return;
       unreachable(boosted && requestConfig.verb === "get" ? again(requestConfig.path) : null);
     });
   }
 
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.target.closest?.("[data-quiet]")) return;
+    if (isQuiet(event.target)) return;
     const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
     app.toast(words(page, event.detail.xhr.status), null, "error");
   });
