@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0010_playground"),
+        ("accounts", "0008_prompt_retention"),
     ]
 
     operations = [

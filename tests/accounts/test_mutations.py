@@ -15,9 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 OURS = (
     "accounts.views_members.", "accounts.views_projects.", "accounts.views_settings.", "accounts.views_audit.",
-    "gateway.views_playground.",
-    "gateway.views_prompts.",
-    "gateway.views_playground.", "gateway.views_start.",
+    "gateway.views_playground.", "gateway.views_prompts.", "gateway.views_start.",
 )  # fmt: skip
 
 # What is sent, and the action that has to stand in the log afterwards.
