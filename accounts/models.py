@@ -152,9 +152,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.DEVELOPER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     last_active_at = models.DateTimeField(null=True, editable=False, help_text="On the pages; right to five minutes.")
-    started_at = models.DateTimeField(
-        null=True, editable=False, help_text="When they had made a first request, or wanted no help with it."
-    )
+    started_at = models.DateTimeField(null=True, editable=False, help_text="First steps done, or skipped.")
 
     objects = OrganizationOwned.as_manager()
 

@@ -15,9 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="membership",
             name="started_at",
-            field=models.DateTimeField(
-                editable=False, help_text="When they had made a first request, or wanted no help with it.", null=True
-            ),
+            field=models.DateTimeField(editable=False, help_text="First steps done, or skipped.", null=True),
         ),
         migrations.CreateModel(
             name="SecurityEvent",
