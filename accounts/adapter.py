@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import attempts, encryption, letters, second_factors
+from accounts import attempts, encryption, letters, second_factors, security_log
 from accounts.addresses import client_address
 from accounts.models import User
 
@@ -88,6 +88,10 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
+        """Each of these mails tells of a change to how somebody signs in, which is written down too."""
+        change = security_log.BY_LETTER.get(template_prefix)
+        if change is not None:
+            security_log.note(self.request, user, change)
         moment = f"{timezone.now():%-d %B %Y, %H:%M} UTC"
         super().send_notification_mail(template_prefix, user, {**(context or {}), "timestamp": moment}, email)
 

@@ -29,6 +29,7 @@ def saved(
         audit.record(audit.operator(request), organization, made, row)
     elif form.changed_data:
         told = {name: Change(_plain(form, name), _value(row, name)) for name in form.changed_data}
+        told = {name: change for name, change in told.items() if change.before != change.after}
         audit.record(audit.operator(request), organization, changed, row, **told)
 
 

@@ -29,6 +29,7 @@ class Limits:
     name: str
     per_network: str
     per_account: str
+    closed: str = "Nobody can sign in while a part of the gateway does not answer. The API is not affected."
 
 
 SIGN_IN = Limits("sign-in", "20/5m", "10/15m")
@@ -39,6 +40,9 @@ CONFIRM = Limits("confirm", "30/5m", "10/15m")  # the password again, before som
 PLAYGROUND = Limits("playground", "240/h", "60/h")  # secrets for its pages, each of which works for half an hour
 PAY = Limits("pay", "60/h", "20/h")  # each asks Stripe for something
 CHANGE = Limits("change", "60/h", "20/h")  # forms of whoever is signed in
+KEYS = Limits(  # making, changing, rotating and revoking them
+    "keys", "600/h", "200/h", "Keys cannot be changed while a part of the gateway does not answer. They go on working."
+)
 
 
 class AttemptsUnknownError(Exception):
@@ -87,7 +91,7 @@ def limited(limits: Limits, account: Callable[[HttpRequest], str]) -> Callable[[
                 seconds = count(request, limits, account(request))
             except AttemptsUnknownError:
                 log.error("%s is closed: Valkey does not answer, so attempts cannot be counted", limits.name)
-                return unavailable(request)
+                return unavailable(request, limits.closed)
             return too_many(request, seconds) if seconds else view(request, *args, **kwargs)
 
         return wrapped
@@ -101,8 +105,7 @@ def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
     return response
 
 
-def unavailable(request: HttpRequest, reason: str = "") -> HttpResponse:
-    reason = reason or "Nobody can sign in while a part of the gateway does not answer. The API is not affected."
+def unavailable(request: HttpRequest, reason: str) -> HttpResponse:
     response = render(request, "503.html", {"reason": reason}, status=503)
     response.headers["Retry-After"] = "60"
     return response

@@ -7,7 +7,6 @@ from smtplib import SMTPException
 from typing import cast
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,7 +15,7 @@ from django.utils import timezone
 from django_ratelimit.core import get_usage
 from redis.exceptions import RedisError
 
-from accounts import audit
+from accounts import audit, letters
 from accounts.audit import Action
 from accounts.members import MembershipError
 from accounts.models import Invitation, Membership, Organization, User
@@ -134,7 +133,7 @@ def send(invitation: Invitation, token: str, inviter: User) -> bool:
         email=invitation.email,
     )
     try:
-        send_mail(f"{name} invites you to {organization}", text, settings.DEFAULT_FROM_EMAIL, [invitation.email])
+        letters.send(f"{name} invites you to {organization}", text, [invitation.email])
     except (SMTPException, OSError) as error:
         log.error("an invitation was not sent: %s: %s", type(error).__name__, error)
         return False

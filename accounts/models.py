@@ -152,6 +152,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.DEVELOPER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     last_active_at = models.DateTimeField(null=True, editable=False, help_text="On the pages; right to five minutes.")
+    started_at = models.DateTimeField(null=True, editable=False, help_text="First steps done, or skipped.")
 
     objects = OrganizationOwned.as_manager()
 
@@ -395,3 +396,4 @@ from accounts.models_invitations import Invitation as Invitation  # noqa: E402
 from accounts.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402
 from accounts.models_keys import SecretSignIn as SecretSignIn  # noqa: E402
 from accounts.models_keys import SecretUse as SecretUse  # noqa: E402
+from accounts.models_security import SecurityEvent as SecurityEvent  # noqa: E402

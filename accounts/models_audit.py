@@ -27,6 +27,7 @@ class Action(models.TextChoices):
     MEMBER_CHANGED = "member.changed", "Changed the role of"
     MEMBER_REMOVED = "member.removed", "Removed"
     MEMBER_LEFT = "member.left", "Left the organisation"
+    MEMBER_SIGN_IN = "member.sign_in", "Changed how they sign in"
     INVITATION_RESENT = "invitation.resent", "Sent again the invitation to"
     INVITATION_REVOKED = "invitation.revoked", "Revoked the invitation to"
     PROJECT_CREATED = "project.created", "Created the project"

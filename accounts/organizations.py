@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,8 +12,11 @@ from django.utils.text import slugify
 
 from accounts import audit, key_life
 from accounts.audit import Action, Actor
-from accounts.models import ApiKey, Invitation, Membership, Organization, Project, User
+from accounts.models import ApiKey, Invitation, Membership, Organization, Project, SecretUse, User
+from accounts.roles import May, may
 
+FIRST_PAGE, START_PAGE = "billing:overview", "gateway:start"
+NEW = timedelta(days=1)  # how long somebody who has no organisation yet counts as having just signed up
 SLUG = 60
 TRIES = 100
 # Words that would read as something else in an address.
@@ -44,6 +48,39 @@ def _make(name: str, slug: str, owner: User, who: HttpRequest | Actor) -> Organi
     Project.objects.default_of(organization)
     audit.record(who, organization, Action.ORGANIZATION_CREATED, owner=str(owner))
     return organization
+
+
+@transaction.atomic
+def found_first(request: HttpRequest, user: User) -> Organization | None:
+    """One for somebody who has just signed up: a name to begin with, which they can change. None for others, who may
+    have left the one they were in. Of two at once, one is made."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    made = Organization.objects.visible_to(locked).first()
+    if made is not None:
+        return made
+    if timezone.now() - locked.joined_at > NEW or Membership.objects.filter(user=locked).exists():  # in one that closed
+        return None
+    return found(first_name(locked), locked, request)
+
+
+def first_name(user: User) -> str:
+    """Such as `Ada's organisation`."""
+    name = " ".join((user.name or user.email.partition("@")[0]).split())
+    return f"{name[:80]}'s organisation"
+
+
+def leads_to_start(membership: Membership) -> bool:
+    """Whether they are shown how to begin: they can, have not, and nobody of theirs has either."""
+    if membership.started_at is not None or not may(membership, May.MAKE_KEYS):
+        return False
+    return not SecretUse.objects.filter(secret__api_key__organization=membership.organization_id).exists()
+
+
+def note_started(membership: Membership) -> None:
+    """They need no help with the beginning any more."""
+    if membership.started_at is None:
+        membership.started_at = timezone.now()
+        Membership.objects.filter(pk=membership.pk, started_at=None).update(started_at=membership.started_at)
 
 
 def home_of(user: User, remembered: str = "") -> Organization | None:

@@ -51,8 +51,9 @@ def rename(request: HttpRequest, project: Project, name: str) -> None:
 
 
 @transaction.atomic
-def archive(request: HttpRequest, project: Project) -> None:
-    """No new keys, and its keys are revoked at once. What it used stays in every report. Raises `ProjectError`."""
+def archive(request: HttpRequest, project: Project) -> int:
+    """No new keys, and its keys are revoked at once: how many. What it used stays in every report. Raises
+    `ProjectError`."""
     organization = Organization.objects.locked(project.organization_id)
     if is_default(organization, project):
         raise ProjectError(f"{project} is the default project. Choose another one in the settings first.")
@@ -63,6 +64,7 @@ def archive(request: HttpRequest, project: Project) -> None:
     trying = ApiKey.objects.of(organization).filter(project=project, playground=True, revoked_at=None)
     revoked = [key.pk for key in (*ended, *trying)]
     key_life.revoke(audit.person(request), revoked, reason="its project was archived")
+    return len(ended)  # the playground makes its own anew
 
 
 @transaction.atomic

@@ -17,9 +17,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import sessions
+from accounts import security_log, sessions
 from accounts.forms import NameForm
 from accounts.models import User
+from accounts.models_security import SecurityChange
 
 Kind = Authenticator.Type
 EVERYWHERE, OTHERS = "everywhere", "others"
@@ -38,6 +39,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "passkeys": [_passkey(factor) for factor in factors if factor.type == Kind.WEBAUTHN],
         "codes": codes,
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "changes": security_log.newest(user),
         "sessions": len(sessions.listed(user)),
         "social": bool(settings.SOCIALACCOUNT_PROVIDERS),
         "connected": [one.get_provider_account().get_brand()["name"] for one in _connected(user)],
@@ -88,15 +90,18 @@ def session_list(request: HttpRequest) -> HttpResponse:
 def _end(request: HttpRequest, user: User, which: str) -> HttpResponse:
     mine = UserSession.objects.filter(user=user)
     if which == EVERYWHERE:
+        security_log.note(request, user, SecurityChange.ALL_SESSIONS_ENDED)
         sessions.end(mine)
         logout(request)
         return redirect("accounts:sign-in")
     if which == OTHERS:
         sessions.end(session for session in mine if not session.is_current())
+        security_log.note(request, user, SecurityChange.SESSIONS_ENDED)
         messages.success(request, "You are signed out everywhere else.")
         return redirect("usersessions_list")
     session = get_object_or_404(mine, pk=which if which.isdecimal() and len(which) < 19 else 0)
     sessions.end([session])
+    security_log.note(request, user, SecurityChange.SESSION_ENDED)
     if session.session_key == request.session.session_key:
         logout(request)
         return redirect("accounts:sign-in")

@@ -75,6 +75,19 @@ EXAMPLE = {
         {"name": "answering", "label": "Answering", "start": 21.7, "width": 78.3, "took": "1.5 s"},
     ],
 }
+PLACES = [  # what the palette finds, as config.palette has it
+    {
+        "title": "Pages",
+        "places": [
+            {"url": "#keys", "label": "Keys", "icon": "key-round"},
+            {"url": "#billing", "label": "Billing", "icon": "credit-card"},
+        ],
+    },
+    {
+        "title": "Keys",
+        "places": [{"url": "#key", "label": "production", "detail": "sk-2389-AbCd…wXyZ", "icon": "key-round"}],
+    },
+]
 
 
 class ExampleForm(forms.Form):
@@ -107,6 +120,7 @@ def design(request: HttpRequest) -> HttpResponse:
         "chart": CHART,
         "parts": PARTS,
         "example": EXAMPLE,
+        "places": PLACES,
         "icons": re.findall(r'<symbol id="([^"]+)"', SPRITE.read_text(encoding="utf-8")),
     }
     return render(request, "design/page.html", page)

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import organizations
-from accounts.models import Organization, User
+from accounts.models import Membership, Organization, User
 from accounts.roles import LAST
 
 
@@ -30,20 +30,26 @@ class OrganizationForm(forms.ModelForm[Organization]):
 @login_required
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """To the organisation that was looked at last; who has none makes one first."""
-    organization = organizations.home_of(cast("User", request.user), request.session.get(LAST, ""))
+    """To the organisation looked at last. Who has just signed up gets one, and who has none otherwise makes one."""
+    user = cast("User", request.user)
+    organization = organizations.home_of(user, request.session.get(LAST, ""))
+    organization = organization or organizations.found_first(request, user)
     if organization is None:
         return redirect("accounts:new-organization")
-    return redirect("billing:overview", organization.slug)
+    membership = Membership.objects.select_related("organization").get(organization=organization, user=user)
+    page = organizations.START_PAGE if organizations.leads_to_start(membership) else organizations.FIRST_PAGE
+    return redirect(page, organization.slug)
 
 
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_organization(request: HttpRequest) -> HttpResponse:
-    form = OrganizationForm(request.POST or None)
+    user = cast("User", request.user)
+    first = not Organization.objects.visible_to(user).exists()
+    form = OrganizationForm(request.POST or None, initial={"name": organizations.first_name(user)} if first else {})
     if form.is_valid():
-        made = organizations.found(form.cleaned_data["name"], cast("User", request.user), request)
-        return redirect("gateway:keys", made.slug)
-    page: dict[str, Any] = {"form": form, "first": not Organization.objects.visible_to(request.user).exists()}
+        made = organizations.found(form.cleaned_data["name"], user, request)
+        return redirect(organizations.START_PAGE, made.slug)
+    page: dict[str, Any] = {"form": form, "first": first}
     return render(request, "accounts/new_organization.html", page)

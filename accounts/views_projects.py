@@ -6,9 +6,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import projects as project_rules
+from accounts import undo
 from accounts.models import Project
 from accounts.projects import ProjectError
 from accounts.roles import May, MemberRequest, may, member_page
@@ -75,11 +77,11 @@ def archive(request: MemberRequest, project: int) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         try:
-            project_rules.archive(request, found)
+            revoked = project_rules.archive(request, found)
         except ProjectError as error:
             problem = str(error)
         else:
-            messages.success(request, f"{found} is archived. Its keys are revoked.")
+            _tell_archived(request, found, revoked)
             return redirect("accounts:settings-projects", found.organization.slug)
     page = {"project": found, "keys": project_rules.keys_of(found), "problem": problem}
     return render(request, "accounts/projects_archive.html", page)
@@ -92,6 +94,15 @@ def restore(request: MemberRequest, project: int) -> HttpResponse:
     project_rules.restore(request, found)
     messages.success(request, f"{found} is back. Its old keys stay revoked; make new ones.")
     return redirect("accounts:settings-projects", found.organization.slug)
+
+
+def _tell_archived(request: MemberRequest, project: Project, revoked: int) -> None:
+    """Without keys nothing was lost, and it can be undone; a revoked key never comes back."""
+    if revoked:
+        messages.success(request, f"{project} is archived. Its keys are revoked.")
+        return
+    restore = reverse("accounts:settings-restore-project", args=[project.organization.slug, project.pk])
+    undo.done(request, f"{project} is archived.", undo=restore)
 
 
 def _project(request: MemberRequest, pk: int) -> Project:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import mail_admins, send_mail
 
+from accounts.letters import send, tell_staff
 from accounts.models import Membership, Organization
 from billing import letters
 from billing.letters import Letter
@@ -57,7 +57,7 @@ def _members(write: Callable[[OutboxMessage, Organization], Letter]) -> Tell:
         addresses = list(people.order_by("user__email").values_list("user__email", flat=True))
         if addresses:
             letter = write(message, organization)
-            send_mail(letter.subject, letter.text, settings.DEFAULT_FROM_EMAIL, addresses)
+            send(letter.subject, letter.text, addresses)
 
     return tell
 
@@ -67,6 +67,6 @@ def _staff(write: Callable[[OutboxMessage], Letter]) -> Tell:
         if not settings.ADMINS:
             raise DeliveryError("There is nobody to tell: STAFF_ALERT_EMAILS is empty.")
         letter = write(message)
-        mail_admins(letter.subject, letter.text)
+        tell_staff(letter.subject, letter.text)
 
     return tell

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from billing.views import signing_keys
+from config.palette import find
 from gateway.management_api import UnknownUrl
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("accounts.urls_allauth")),
     path("", include("billing.urls")),
+    path("o/<slug:slug>/palette/", find, name="palette"),
     path(".well-known/2389-keys.json", signing_keys, name="signing-keys"),
     # One way in: the sign-in page counts attempts, the admin's own does not.
     path("admin/login/", RedirectView.as_view(pattern_name="accounts:sign-in", query_string=True)),

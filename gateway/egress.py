@@ -117,7 +117,9 @@ class Egress:
                 addresses, interleave=1, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_SECONDS
             )
             try:
-                _, connection = await loop.create_connection(protocol, sock=connected, ssl=context, server_hostname=name)
+                _, connection = await loop.create_connection(
+                    protocol, sock=connected, ssl=context, server_hostname=name
+                )
             except BaseException:
                 connected.close()
                 raise

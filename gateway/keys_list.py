@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.core.paginator import Page, Paginator
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
@@ -17,8 +16,8 @@ from accounts.models import ApiKey, ApiKeySecret, Membership, Organization, Proj
 from accounts.roles import May, may
 from billing import key_budgets, key_usage
 from billing.overview import BudgetLine
+from gateway.keys_pages import NAME, NEWEST, SPENT, USED, Cursor, page_of
 
-PAGE = 50
 SERVICE = "service"
 STATUSES = {
     "": "Not revoked",
@@ -31,7 +30,7 @@ STATUSES = {
 }
 TONES = {"active": "good", "expired": "warn", "stopped": "bad", "revoked": "bad"}
 WORDS = {"active": "Active", "expired": "Expired", "stopped": "Stopped: its holder is gone", "revoked": "Revoked"}
-SORTS = {"": "Newest", "name": "Name", "used": "Last used", "spent": "Spent this month"}
+SORTS = {NEWEST: "Newest", NAME: "Name", USED: "Last used", SPENT: "Spent this month"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,10 @@ class Row:
 class FilterForm(forms.Form):
     """What the address says. Whatever it cannot mean is left out."""
 
-    q = forms.CharField(label="Search", required=False, max_length=120)
+    q = forms.CharField(
+        label="Search", required=False, max_length=120,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name, hint, note or holder"}),
+    )  # fmt: skip
     project = forms.ChoiceField(label="Project", required=False)
     owner = forms.ChoiceField(label="Holder", required=False)
     status = forms.ChoiceField(label="Status", required=False, choices=list(STATUSES.items()))
@@ -67,7 +69,6 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: QueryDict, *, organization: Organization) -> None:
         super().__init__(data)
-        self.fields["q"].widget.attrs = {"type": "search", "placeholder": "Name, hint, note or holder"}
         projects = Project.objects.of(organization).order_by("name")
         people = User.objects.filter(api_keys__organization=organization).distinct().order_by("email")
         self._choose("project", [("", "All projects"), *((str(one.pk), one.name) for one in projects)])
@@ -93,8 +94,12 @@ class KeyList:
         self._now = timezone.now()
         self._spent = key_usage.spent_by_key(self.organization, self._now)
         self._budgets = key_budgets.by_key(self.organization, self._now)
-        self.page: Page[Any] = Paginator(self._sorted(self._filtered()), PAGE).get_page(request.GET.get("page"))
-        self.rows = [self._row(key) for key in self._loaded(list(self.page.object_list))]
+        self.after = Cursor.read(request.GET.get("after", ""))
+        found = self._filtered()
+        self.count = found.count()
+        page = page_of(found, self.form.chosen("sort"), self.after, self._spent)
+        self.next = page.next
+        self.rows = [self._row(key) for key in self._loaded(page.numbers)]
 
     @property
     def is_filtered(self) -> bool:
@@ -111,6 +116,16 @@ class KeyList:
         query.update({name: self.form.chosen(name) for name in self.form.fields if self.form.chosen(name)})
         return query.urlencode()
 
+    @property
+    def sorted_by(self) -> dict[str, str]:
+        """For the head of the table: the addresses that sort it by each column."""
+        query = QueryDict(self.address, mutable=True)
+        found = {}
+        for sort in (NAME, USED, SPENT):
+            query["sort"] = sort
+            found[sort] = query.urlencode()
+        return found
+
     def _filtered(self) -> QuerySet[ApiKey]:
         found: QuerySet[ApiKey] = _of_status(self.organization, self.form.chosen("status"), self._now)
         if self.form.chosen("project"):
@@ -121,20 +136,6 @@ class KeyList:
         for word in self.form.chosen("q").split():
             found = found.filter(_about(word))
         return found
-
-    def _sorted(self, found: QuerySet[ApiKey]) -> list[int] | QuerySet[ApiKey, int]:
-        """Numbers of keys. Money is summed elsewhere, so by money they are sorted here."""
-        sort = self.form.chosen("sort")
-        if sort == "spent":
-            numbers = list(found.order_by("-pk").values_list("pk", flat=True))
-            return sorted(numbers, key=lambda pk: -self._spent.get(pk, 0))
-        if sort == "used":
-            found = found.with_standing().order_by(F("last_use").desc(nulls_last=True), "-pk")  # type: ignore[attr-defined]
-        elif sort == "name":
-            found = found.order_by("name", "-pk")
-        else:
-            found = found.order_by("-created_at", "-pk")
-        return found.values_list("pk", flat=True)
 
     def _loaded(self, numbers: list[int]) -> list[ApiKey]:
         found = ApiKey.objects.with_standing().select_related("project", "owner").in_bulk(numbers)

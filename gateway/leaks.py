@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 import orjson
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import key_life, keys
+from accounts import key_life, keys, letters
 from accounts.audit import SYSTEM, Action
 from accounts.models import ApiKey, ApiKeySecret, Membership
 from billing.models import OutboxMessage
@@ -78,7 +77,7 @@ def tell(message: OutboxMessage) -> None:
     if addresses:
         name, organization = (" ".join(word.split()) for word in (key.name, key.organization.name))
         subject = f"{organization}: the key {name} was leaked and is revoked"
-        send_mail(subject, _letter(message.payload, key), settings.DEFAULT_FROM_EMAIL, sorted(addresses))
+        letters.send(subject, _letter(message.payload, key), sorted(addresses))
 
 
 def _report(found: Any, place: int) -> Report:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from django.conf import settings
-from django.core.mail import mail_admins, send_mail
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.letters import send, tell_staff
 from accounts.models import Membership, Organization
 from billing.models import UsageEvent
 from gateway.models import Model, ModelNotice
@@ -63,7 +62,7 @@ def _tell(model: Model, organization: Organization, kind: ModelNotice.Kind) -> b
     with transaction.atomic():
         _, claimed = ModelNotice.objects.get_or_create(model=model, organization=organization, kind=kind)
         if claimed:
-            send_mail(_subject(model, kind), _text(model, organization), settings.DEFAULT_FROM_EMAIL, addresses)
+            send(_subject(model, kind), _text(model, organization), addresses)
     return claimed
 
 
@@ -94,7 +93,7 @@ def _alert(model: Model) -> bool:
         )
         if claimed:
             served = f"It is served by {model.successor.pk} now." if model.successor else "It has no successor."
-            mail_admins(
+            tell_staff(
                 f"{model.pk} is gone at its vendor",
                 f"On {model.vendor_gone_at:%Y-%m-%d %H:%M} UTC the vendor answered that it has no model "
                 f"{model.vendor_id}. {served} Set its shutdown date in the registry, or enable another route.\n",

@@ -12,6 +12,7 @@ from gateway import (
     views_playground,
     views_prompts,
     views_requests,
+    views_start,
     views_status,
     views_webhooks,
 )
@@ -19,6 +20,8 @@ from gateway import (
 app_name = "gateway"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("o/<slug:slug>/start/", views_start.start_page, name="start"),
+    path("o/<slug:slug>/start/seen/", views_start.seen, name="start-seen"),
     path("o/<slug:slug>/keys/", views_keys.list_keys, name="keys"),
     path("o/<slug:slug>/keys/new/", views_keys.new_key, name="keys-new"),
     path("o/<slug:slug>/keys/revoke/", views_keys.revoke_keys, name="keys-revoke-many"),

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts.key_rules import allows_model
-from accounts.models import ApiKey, Scope
-from gateway.models import Model
+from accounts.models import ApiKey
+from gateway.first_model import SANDBOX, working_model
 
 PLACEHOLDER = "sk-2389-YOUR_API_KEY"
-MODEL = "sandbox/echo"
+MODEL = SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,11 @@ class Snippet:
 
 
 def for_key(key: ApiKey, secret: str) -> list[Snippet]:
-    """A first request with the key itself, of a model that it may use; and the variables that libraries read."""
+    """A first request with the key itself, of a model that answers it; and the variables that libraries read."""
     base_url = f"{settings.PUBLIC_URL}/v1"
     variables = f'export OPENAI_API_KEY="{secret}"\nexport OPENAI_BASE_URL="{base_url}"'
     found = [Snippet("variables", "Environment", variables)]
-    model = _model_for(key)
+    model = working_model(key)
     if model is None:
         listing = f'curl {base_url}/models \\\n  -H "Authorization: Bearer {secret}"'
         return [*found, Snippet("curl", "curl", listing)]
@@ -48,17 +47,6 @@ def for_key(key: ApiKey, secret: str) -> list[Snippet]:
         text = sample.whole.replace(PLACEHOLDER, secret).replace(MODEL, model)
         found.append(Snippet(sample.slug, sample.label, text, sample.install))
     return [*found[1:], found[0]]
-
-
-def _model_for(key: ApiKey) -> str | None:
-    """The sandbox when the key may use it, or the first model that it may; None when it is not for chats."""
-    if Scope.CHAT.value not in key.scopes:
-        return None
-    shown = Model.objects.filter(enabled=True, vendor_gone_at=None).exclude(vendor_id="")
-    if not key.organization.sandbox_enabled:
-        shown = shown.filter(sandbox=False)
-    allowed = [pk for pk in shown.order_by("pk").values_list("pk", flat=True) if allows_model(key.models_allowed, pk)]
-    return MODEL if MODEL in allowed else next(iter(allowed), None)
 
 
 def samples(base_url: str) -> list[Sample]:

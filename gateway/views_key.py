@@ -12,8 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import key_life
+from accounts import attempts, key_life
 from accounts.addresses import client_address
+from accounts.attempts import limited, person
 from accounts.key_life import KeyChangedError
 from accounts.models import ApiKey, AuditEvent
 from accounts.roles import May, MemberRequest, may, member_page, require
@@ -47,6 +48,7 @@ def key_page(request: MemberRequest, key: int) -> HttpResponse:
     return render(request, "gateway/keys_key.html", page)
 
 
+@limited(attempts.KEYS, person)
 @page_with_form
 @member_page(May.MAKE_KEYS)
 def edit_key(request: MemberRequest, key: int) -> HttpResponse:
@@ -66,6 +68,7 @@ def edit_key(request: MemberRequest, key: int) -> HttpResponse:
     return render(request, "gateway/keys_edit.html", page)
 
 
+@limited(attempts.KEYS, person)
 @page_with_form
 @member_page(May.MAKE_KEYS)
 def rotate_key(request: MemberRequest, key: int) -> HttpResponse:
@@ -86,6 +89,7 @@ def rotate_key(request: MemberRequest, key: int) -> HttpResponse:
     return render(request, "gateway/keys_rotate.html", {"form": form, "key": found, "newest": newest})
 
 
+@limited(attempts.KEYS, person)
 @page_with_form
 @member_page(May.MAKE_KEYS)
 def revoke_key(request: MemberRequest, key: int) -> HttpResponse:
@@ -100,6 +104,7 @@ def revoke_key(request: MemberRequest, key: int) -> HttpResponse:
     return render(request, "gateway/keys_revoke.html", page)
 
 
+@limited(attempts.KEYS, person)
 @require_POST
 @member_page(May.MAKE_KEYS)
 def end_secret(request: MemberRequest, key: int, secret: int) -> HttpResponse:

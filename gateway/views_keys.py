@@ -11,8 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import key_life, keys
+from accounts import attempts, key_life, keys
 from accounts.addresses import client_address
+from accounts.attempts import limited, person
 from accounts.key_life import KeyChangedError
 from accounts.models import ApiKey, NotIssuedError, Project, User
 from accounts.roles import May, MemberRequest, may, member_page, require
@@ -32,10 +33,12 @@ def list_keys(request: MemberRequest) -> HttpResponse:
         query = request.GET.copy()
         query["q"] = keys.PATTERN.sub(lambda found: keys.hint(keys.first4(found[0]), found[0][-4:]), asked)
         return redirect(f"{request.path}?{query.urlencode()}")
-    page = {"list": KeyList(request, request.membership), "may_make": may(request.membership, May.MAKE_KEYS)}
+    found = KeyList(request, request.membership)
+    page = {"list": found, "sort": found.form.chosen("sort"), "may_make": may(request.membership, May.MAKE_KEYS)}
     return render(request, "gateway/keys.html", page)
 
 
+@limited(attempts.KEYS, person)
 @page_with_form
 @member_page(May.MAKE_KEYS)
 def new_key(request: MemberRequest) -> HttpResponse:
@@ -56,6 +59,7 @@ def new_key(request: MemberRequest) -> HttpResponse:
     return render(request, "gateway/keys_new.html", page)
 
 
+@limited(attempts.KEYS, person)
 @page_with_form
 @member_page(May.MAKE_KEYS)
 def revoke_keys(request: MemberRequest) -> HttpResponse:
@@ -69,7 +73,8 @@ def revoke_keys(request: MemberRequest) -> HttpResponse:
         revoked = key_life.revoke(request, [key.pk for key in chosen])
         messages.success(request, _revoked(revoked))
         return redirect("gateway:keys", organization.slug)
-    name = "keys_revoke_part" if request.headers.get("HX-Request") else "keys_revoke"
+    is_part = request.headers.get("HX-Request") and not request.headers.get("HX-Boosted")
+    name = "keys_revoke_part" if is_part else "keys_revoke"
     return render(request, f"gateway/{name}.html", {"lines": what_stops(request, chosen), "count": len(chosen)})
 
 

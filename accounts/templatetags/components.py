@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput
 from django.templatetags.static import static
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import User
+from accounts.undo import UNDO
 
 register = template.Library()
 
@@ -52,6 +54,12 @@ def initials(whose: object) -> str:
     name = (whose.name or whose.email) if isinstance(whose, User) else str(whose)
     words = [word for word in name.replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+@register.filter
+def undo(message: Message) -> str:
+    """The address that undoes what a message tells of, where there is one: see `accounts.undo`."""
+    return next((tag.removeprefix(UNDO) for tag in message.extra_tags.split() if tag.startswith(UNDO)), "")
 
 
 @register.filter

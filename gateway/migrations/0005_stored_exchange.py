@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0008_prompt_retention"),
+        ("accounts", "0009_prompt_retention"),
         ("gateway", "0004_idempotent_answer"),
     ]
 

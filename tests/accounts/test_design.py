@@ -15,7 +15,7 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 
 COMPONENTS = Path(settings.BASE_DIR) / "templates" / "components"
-OF_THE_SHELL = {"switcher", "person", "messages"}  # seen around every page
+OF_THE_SHELL = {"switcher", "person", "messages", "palette", "shortcuts"}  # seen around every page
 
 
 def test_every_component_is_shown() -> None:

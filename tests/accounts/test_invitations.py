@@ -13,7 +13,7 @@ from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import invitations
+from accounts import invitations, letters
 from accounts.models import AuditEvent, Invitation, Membership, Organization, User
 from tests.factories import make_user
 
@@ -202,7 +202,7 @@ def test_when_the_mail_server_is_away_the_invitation_is_there_and_the_page_says_
     def refuse(*_: object) -> None:
         raise SMTPException
 
-    monkeypatch.setattr(invitations, "send_mail", refuse)
+    monkeypatch.setattr(letters, "send", refuse)
     invite(owner)
     assert "did not take the invitation to dana@acme.example" in owner.get("/o/acme/members/").content.decode()
     assert Invitation.objects.get().status == "open"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
@@ -105,22 +106,74 @@ def test_every_letter_is_said_twice_in_the_same_words(prefix: str) -> None:
     for word in str(letter.body).split():
         assert word in shown.replace("&#x27;", "'"), word
     assert letter.subject
-    assert "{" not in letter.subject + str(letter.body) + page
+    assert "{" not in letter.subject + str(letter.body) + re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
     assert "<script" not in page
     assert "\n\n\n" not in str(letter.body)
 
 
-def test_colours_of_letters_are_those_of_the_pages() -> None:
+@pytest.mark.parametrize(("theme", "written"), [(0, letters.LIGHT), (1, letters.DARK)], ids=["light", "dark"])
+def test_colours_of_letters_are_those_of_the_pages(theme: int, written: dict[str, str]) -> None:
     from tests.gateway.test_front_page import _colours
 
-    colour = _colours(0)
-    names = {"muted": "text-muted"}
-    for name, written in letters.COLOURS.items():
+    colour = _colours(theme)
+    for name, told in written.items():
         red, green, blue = (
             round(255 * (12.92 * part if part <= 0.0031308 else 1.055 * part ** (1 / 2.4) - 0.055))
-            for part in colour(names.get(name, name))
+            for part in colour({"muted": "text-muted"}.get(name, name))
         )
-        assert written == f"#{red:02x}{green:02x}{blue:02x}", name
+        assert told == f"#{red:02x}{green:02x}{blue:02x}", name
+
+
+def sent(text: str) -> str:
+    """A text that was sent, as HTML."""
+    letters.send("Subject", text, ["ada@acme.example"])
+    (letter,) = mail.outbox
+    assert isinstance(letter, EmailMultiAlternatives)
+    return str(letter.alternatives[0][0])
+
+
+def test_every_mail_has_the_one_look_light_and_dark() -> None:
+    page = sent("Hello,\n\nthe first.\nThe second.")
+    assert '<meta name="color-scheme" content="light dark">' in page
+    assert "@media (prefers-color-scheme: dark)" in page
+    assert letters.LIGHT["bg"] in page
+    assert letters.DARK["bg"] in page
+    assert "the first.<br>The second." in page
+    assert "Sent to ada@acme.example" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("Look: https://llm.example.com/o/acme/billing/", "https://llm.example.com/o/acme/billing/"),
+        ("At https://llm.example.com/x/?a=b&c=d.", "https://llm.example.com/x/?a=b&amp;c=d"),
+        ("https://evil.example/o/", None),
+        ("https://llm.example.com.evil.example/", None),
+        ("https://llm.example.com@evil.example/", None),
+        ("https://llm.example.community/", None),
+    ],
+)
+def test_only_addresses_of_this_gateway_are_links(settings: Settings, text: str, link: str | None) -> None:
+    settings.PUBLIC_URL = "https://llm.example.com"
+    links = re.findall(r'<a class="link" href="([^"]+)"', sent(text))
+    assert links == ([link] if link else [])
+
+
+def test_staff_are_told_in_the_same_look(settings: Settings) -> None:
+    settings.ADMINS = [("ops@example.com", "ops@example.com")]
+    letters.tell_staff("Something", "Look at it.")
+    (letter,) = mail.outbox
+    assert isinstance(letter, EmailMultiAlternatives)
+    assert "Sent to staff of this gateway" in str(letter.alternatives[0][0])
+
+
+def test_nobody_sends_mail_that_looks_otherwise() -> None:
+    """Whatever is written to people goes through `accounts.letters`."""
+    root = Path(configured.BASE_DIR)
+    sources = (path for app in ("accounts", "billing", "gateway", "config") for path in (root / app).rglob("*.py"))
+    ways = re.compile(r"\b(send_mail|send_mass_mail|mail_admins|mail_managers|EmailMessage)\b")
+    found = {path.relative_to(root).as_posix() for path in sources if ways.search(path.read_text(encoding="utf-8"))}
+    assert found == {"accounts/letters.py", "accounts/kept_mail.py", "accounts/adapter.py"}
 
 
 @pytest.mark.usefixtures("at_the_door")

@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 OURS = (
     "accounts.views_members.", "accounts.views_projects.", "accounts.views_settings.", "accounts.views_audit.",
-    "gateway.views_playground.", "gateway.views_prompts.", "billing.views_budgets.", "billing.views_documents.",
+    "gateway.views_playground.", "gateway.views_prompts.", "gateway.views_start.", "billing.views_budgets.",
+    "billing.views_documents.",
 )  # fmt: skip
 
 # What is sent, and the action that has to stand in the log afterwards.
@@ -29,6 +30,7 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
     "billing:organization-budget-remove": ({}, "budget.deleted"),
     "billing:organization-budget-restore": ({}, "budget.restored"),
     "billing:organization-details": ({"tax_id": "DE2"}, "billing.changed"),
+    "gateway:start": ({}, "key.created"),
     "accounts:members-invite": ({"email": "new@acme.example", "role": "viewer"}, "member.invited"),
     "accounts:members-leave": ({}, "member.left"),
     "accounts:members-member": ({"role": "viewer"}, "member.changed"),

@@ -168,3 +168,20 @@ def test_closing_ends_keys_invitations_and_pages_and_keeps_ledger_and_log(
 def test_a_closed_organisation_is_not_in_the_switcher(owner: Client, alice: User) -> None:
     make_organization("gone", name="Gone Ltd", owner=alice, closed_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert "Gone Ltd" not in owner.get("/o/acme/members/").content.decode()
+
+
+def test_archiving_a_project_without_keys_is_undone_with_one_button(owner: Client, organization: Organization) -> None:
+    side = Project.objects.create(organization=organization, name="Side", slug="side")
+    page = owner.post(f"/o/acme/projects/{side.pk}/archive/", follow=True).content.decode()
+    assert f'<form method="post" action="/o/acme/projects/{side.pk}/restore/">' in page
+    owner.post(f"/o/acme/projects/{side.pk}/restore/")
+    side.refresh_from_db()
+    assert side.archived_at is None
+
+
+def test_what_cannot_be_undone_has_no_such_button(owner: Client, organization: Organization) -> None:
+    side = Project.objects.create(organization=organization, name="Side", slug="side")
+    make_key(organization, project=side)
+    page = owner.post(f"/o/acme/projects/{side.pk}/archive/", follow=True).content.decode()
+    assert "Its keys are revoked." in page
+    assert "Undo" not in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from accounts import roles
 from accounts.audit import Action
-from accounts.models import Membership, Organization
+from accounts.models import ApiKey, Membership, Organization, SecretUse, User
 from accounts.roles import ALLOWED, PAGES, May
 from tests.factories import make_organization, make_user
 
@@ -70,12 +72,56 @@ def test_a_refusal_names_the_role_and_those_that_may(client: Client, organizatio
     )
 
 
-def test_the_first_page_is_that_of_the_organisation_or_the_way_to_one(client: Client) -> None:
+def dashboard(client: Client) -> str:
+    return client.get("/dashboard/").headers["location"]
+
+
+def test_the_dashboard_is_the_organisations_first_page(client: Client) -> None:
     user = make_user("new@example.com")
     client.force_login(user)
-    assert client.get("/dashboard/").headers["location"] == "/organizations/new/"
     make_organization("mine", owner=user)
-    assert client.get("/dashboard/").headers["location"] == "/o/mine/"
+    Membership.objects.update(started_at=timezone.now())
+    assert dashboard(client) == "/o/mine/"
+
+
+def test_whoever_has_just_signed_up_has_an_organisation_and_begins(client: Client) -> None:
+    user = make_user("ada@example.com", name="Ada")
+    client.force_login(user)
+    assert dashboard(client) == "/o/adas-organisation/start/"
+    assert dashboard(client) == "/o/adas-organisation/start/"
+    membership = Membership.objects.get()
+    assert (membership.user, membership.role, str(membership.organization)) == (user, Role.OWNER, "Ada's organisation")
+
+
+def test_whoever_left_their_organisation_names_another_themselves(client: Client) -> None:
+    user = make_user("ada@example.com", joined_at=timezone.now() - timedelta(days=2))
+    client.force_login(user)
+    assert dashboard(client) == "/organizations/new/"
+    assert "ada&#x27;s organisation" in client.get("/organizations/new/").content.decode()
+    assert not Organization.objects.exists()
+
+
+def test_the_invited_get_no_organisation_beside_the_one_they_join(client: Client, organization: Organization) -> None:
+    user = make_user("new@acme.example")
+    Membership.objects.create(organization=organization, user=user, role=Role.VIEWER)
+    client.force_login(user)
+    assert dashboard(client) == "/o/acme/"
+    assert Organization.objects.count() == 1
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_only_those_who_make_keys_are_led_to_the_start(client: Client, organization: Organization, role: Role) -> None:
+    user = make_user()
+    Membership.objects.create(organization=organization, user=user, role=role)
+    client.force_login(user)
+    page = "start/" if role in ALLOWED[May.MAKE_KEYS] else ""
+    assert dashboard(client) == f"/o/acme/{page}"
+
+
+def test_nobody_is_led_to_the_start_where_keys_are_in_use(client: Client, key: ApiKey, alice: User) -> None:
+    SecretUse.objects.create(secret=key.secrets.get(), last_used_at=timezone.now())
+    client.force_login(alice)
+    assert dashboard(client) == "/o/acme/"
 
 
 def test_the_dashboard_opens_where_it_was_left(client: Client) -> None:
@@ -84,7 +130,7 @@ def test_the_dashboard_opens_where_it_was_left(client: Client) -> None:
         make_organization(slug, owner=user)
     client.force_login(user)
     client.get("/o/second/billing/")
-    assert client.get("/dashboard/").headers["location"] == "/o/second/"
+    assert dashboard(client) == "/o/second/start/"
 
 
 def found(client: Client, name: str) -> HttpResponse:
@@ -94,7 +140,7 @@ def found(client: Client, name: str) -> HttpResponse:
 def test_whoever_founds_an_organisation_owns_it(client: Client) -> None:
     user = make_user("founder@example.com")
     client.force_login(user)
-    assert found(client, "Ünïon & Co").headers["location"] == "/o/union-co/keys/"
+    assert found(client, "Ünïon & Co").headers["location"] == "/o/union-co/start/"
     membership = Membership.objects.get(user=user)
     assert (membership.role, membership.organization.name) == (Role.OWNER, "Ünïon & Co")
     assert membership.organization.projects.get().slug == "default"
@@ -105,7 +151,7 @@ def test_every_organisation_has_an_address_of_its_own(
     client: Client, organization: Organization, name: str, slug: str
 ) -> None:
     client.force_login(make_user("founder@example.com"))
-    assert found(client, name).headers["location"] == f"/o/{slug}/keys/"
+    assert found(client, name).headers["location"] == f"/o/{slug}/start/"
 
 
 def test_an_organisation_needs_a_name(client: Client) -> None:

@@ -8,9 +8,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts import keys
-from accounts.models import ApiKey, Organization, User
+from accounts.models import ApiKey, AuditEvent, Organization, Project, User
 from tests.admin.pages import html, run
-from tests.factories import make_user
+from tests.factories import make_key, make_organization, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +90,58 @@ def test_nobody_but_a_superuser_hands_out_rights_or_touches_a_superuser(client: 
     assert (bob.name, bob.is_staff, bob.is_superuser) == ("Robert", False, False)
     assert client.post(f"/admin/accounts/user/{root.pk}/change/", form).status_code == 403
     assert client.get(f"/admin/accounts/user/{root.pk}/password/").status_code == 403
+
+
+LIMITED = {
+    "requests_per_minute": "7", "tokens_per_minute": "9000", "parallel_streams": "3",
+    "models_allowed": "small\nclaude-*", "expires_at_0": "2099-01-02", "expires_at_1": "03:04",
+    "address_ranges": "203.0.113.7, 2001:db8::/32", "scopes": ["usage"], "note": "Ask Dana.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "changed"])
+def test_a_key_is_limited_in_every_way_that_members_can(
+    staff: Client, organization: Organization, is_there: bool
+) -> None:
+    key = make_key(organization)[0] if is_there else None
+    page = f"/admin/accounts/apikey/{key.pk}/change/" if key else "/admin/accounts/apikey/add/"
+    staff.post(page, {"organization": organization.pk, "name": "ci", **LIMITED})
+    found = ApiKey.objects.get()
+    assert (found.requests_per_minute, found.tokens_per_minute, found.parallel_streams) == (7, 9000, 3)
+    assert (found.models_allowed, found.address_ranges) == (["small", "claude-*"], ["203.0.113.7/32", "2001:db8::/32"])
+    assert (found.scopes, found.note, found.project.slug) == (["usage"], "Ask Dana.", "default")
+    assert found.expires_at is not None
+    assert found.expires_at.isoformat() == "2099-01-02T03:04:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"address_ranges": "10.0.0"}, "is no address or range"),
+        ({"models_allowed": "a*b"}, "is no model"),
+        ({"tokens_per_minute": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_said_at_its_field(
+    staff: Client, key: ApiKey, given: dict[str, str], told: str
+) -> None:
+    response = staff.post(f"/admin/accounts/apikey/{key.pk}/change/", {"name": "ci", **given})
+    assert told in response.content.decode()
+
+
+def test_a_key_stays_in_its_project_and_goes_to_none_of_others(staff: Client, organization: Organization) -> None:
+    side = Project.objects.create(organization=organization, name="Side", slug="side")
+    theirs = Project.objects.default_of(make_organization())
+    key, _ = make_key(organization, project=side, models_allowed=["small"])
+    page = f"/admin/accounts/apikey/{key.pk}/change/"
+    response = staff.post(page, {"name": "ci", "project": theirs.pk})
+    assert "is not a project of Acme" in response.content.decode()
+    staff.post(page, {"name": "renamed", "models_allowed": "small"})
+    key.refresh_from_db()
+    assert (key.name, key.project, key.scopes, key.models_allowed) == (
+        "renamed",
+        side,
+        ["chat", "embeddings"],
+        ["small"],
+    )
+    assert [set(event.details) for event in AuditEvent.objects.all()] == [{"name"}]

@@ -215,7 +215,7 @@ def test_a_deliverer_that_dies_leaves_its_message_to_the_next(
 ) -> None:
     make_alert(make_budget(organization))
     with monkeypatch.context() as patch:
-        patch.setattr("billing.mail.send_mail", _die)
+        patch.setattr("billing.mail.send", _die)
         with pytest.raises(KeyboardInterrupt):
             run()
     assert OutboxMessage.objects.get(sent_at=None).last_error == outbox.UNFINISHED

@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import redis
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Organization, Project, User
 from tests.factories import make_key, make_user
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted(valkey: redis.Redis) -> None:
+    """Forms about keys are counted, and these tests send many."""
 
 
 @pytest.fixture

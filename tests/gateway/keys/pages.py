@@ -41,6 +41,12 @@ def named(response: Any) -> list[str]:
     return [html.unescape(name) for name in found]
 
 
+def following(client: Client, response: Any) -> Any:
+    """The page that the list's link to more leads to."""
+    (address,) = re.findall(r'rel="next" href="([^"]+)"', response.content.decode())
+    return client.get(LIST + html.unescape(address))
+
+
 def fields(response: Any) -> dict[str, Any]:
     """What the form on the page would send as it stands."""
     form = response.context["form"]

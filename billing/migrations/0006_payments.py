@@ -7,7 +7,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-PAYMENTS = (Path(__file__).resolve().parents[1] / "sql" / "0007_payments.sql").read_text(encoding="utf-8")
+PAYMENTS = (Path(__file__).resolve().parents[1] / "sql" / "0006_payments.sql").read_text(encoding="utf-8")
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0007_payments")]
+    dependencies = [("billing", "0006_payments")]
 
     operations = [
         migrations.RunSQL(
