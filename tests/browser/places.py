@@ -38,7 +38,8 @@ BEGINNINGS = {"o/": As.MEMBER, "account/": As.MEMBER, "dashboard/": As.MEMBER, "
 ITS_STATUS = {"socialaccount_login_error": 401}  # of pages that say that something went wrong
 SECURED = {
     "accounts:account", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes",
-    "mfa_generate_recovery_codes", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_edit_webauthn", "mfa_remove_webauthn",
+    "mfa_generate_recovery_codes", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_edit_webauthn",
+    "mfa_remove_webauthn",
 }  # fmt: skip
 BEGINNINGS |= {"design/": As.STAFF, "outbox/": As.STAFF}
 
