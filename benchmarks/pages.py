@@ -2,9 +2,10 @@
 
     ./dev bench pages [--rounds N] [--keys N] [--events N] [--full] [PAGE ...]
 
-One worker of the real server, a member who is signed in, one request after the other. The organisation that is looked
-at has a tenth of all events and of the keys: pages are slow for those who have much. With `--full` there are a million
-keys and ten million events.
+One worker of the real server, a member who is signed in, one request after the other. Beside what a request takes on
+the clock stands the worker's processor time, which other programs on the machine change little. The organisation that
+is looked at has a tenth of all events and of the keys: pages are slow for those who have much. With `--full` there are
+a million keys and ten million events.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import seeds
+from benchmarks import machine, seeds
 from benchmarks.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -47,16 +48,16 @@ class Took:
     name: str
     times: Histogram
     wire_bytes: int
+    processor_ms: float  # of the worker, for each request
 
     @property
     def is_slow(self) -> bool:
         return self.times.percentile(95) > MOST_MS
 
     def __str__(self) -> str:
-        times = self.times
         slow = f"over {MOST_MS} ms" if self.is_slow else ""
-        size = f"{self.wire_bytes / 1024:.1f}"
-        return f"| {self.name} | {times.percentile(50):.1f} | {times.percentile(95):.1f} | {size} | {slow} |"
+        figures = (*map(self.times.percentile, (50, 95)), self.processor_ms, self.wire_bytes / 1024)
+        return f"| {self.name} | {' | '.join(f'{figure:.1f}' for figure in figures)} | {slow} |"
 
 
 def main() -> int:
@@ -67,7 +68,7 @@ def main() -> int:
     acme = _fill(keys, events)
     print(
         f"\nWith {keys:,} keys and {events:,} events, of which every tenth is of the organisation that is looked at;"
-        f" {options.rounds} requests each:\n\n| page | p50 ms | p95 ms | KB sent | |\n|---|---|---|---|---|",
+        f" {options.rounds} requests each:\n\n| page | p50 ms | p95 ms | processor ms | KB sent | |\n{'|---' * 6}|",
         flush=True,
     )
     slow = [took for took in _measure(acme, options.rounds, options.pages) if took.is_slow]
@@ -131,17 +132,19 @@ def _measure(acme: Acme, rounds: int, wanted: Sequence[str]) -> Iterable[Took]:
             for place in places():
                 url = place.url(acme) if place.who is As.MEMBER and not place.given else ""
                 if url.startswith("/o/") and (not wanted or any(word in place.name for word in wanted)):
-                    took = _page(client, place.name, url, rounds)
+                    took = _page(client, gateway.process.pid, place.name, url, rounds)
                     if took is not None:
                         print(took, flush=True)
                         yield took
 
 
-def _page(client: httpx.Client, name: str, url: str, rounds: int) -> Took | None:
+def _page(client: httpx.Client, server: int, name: str, url: str, rounds: int) -> Took | None:
     """None for an address that is no page, but passes on or takes forms."""
     times: list[int] = []
-    sent = 0
+    sent, before = 0, 0.0
     for number in range(WARM_UP + rounds):
+        if number == WARM_UP:
+            before = machine.processor_seconds(machine.tree(server))
         began = time.perf_counter_ns()
         with client.stream("GET", url) as answer:
             sent = sum(len(piece) for piece in answer.iter_raw())
@@ -149,7 +152,8 @@ def _page(client: httpx.Client, name: str, url: str, rounds: int) -> Took | None
             return None
         if number >= WARM_UP:
             times.append((time.perf_counter_ns() - began) // 1000)
-    return Took(name, Histogram.of(times), sent)
+    spent = machine.processor_seconds(machine.tree(server)) - before
+    return Took(name, Histogram.of(times), sent, spent * 1000 / rounds)
 
 
 if __name__ == "__main__":
