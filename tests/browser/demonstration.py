@@ -6,6 +6,7 @@ functions of the ledger alone, and the audit finds nothing. The same numbers com
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,6 +30,7 @@ from accounts.roles import Role
 from billing import money, rollups, sealing, statements, wallets
 from billing.models import Budget
 from config.stack.state import ROOT
+from tests.accounts.device import Device
 from tests.browser.month import Caller, spend_a_month
 
 PASSWORD = "correct horse battery staple"
@@ -172,9 +174,10 @@ def _second_factor(user: User) -> None:
     """An authenticator app, recovery codes, and a passkey of which nobody has the other half."""
     RecoveryCodes.activate(user)
     TOTP.activate(user, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
-    Authenticator.objects.create(
-        user=user, type=Authenticator.Type.WEBAUTHN, data={"name": "Security key", "passwordless": False}
-    )
+    site = {"user": {"id": "user"}, "rp": {"id": "localhost"}, "challenge": "demonstration"}
+    passkey = json.loads(Device("http://localhost").create({"publicKey": site}, resident=False))
+    data = {"name": "Security key", "credential": passkey}
+    Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data)
 
 
 def _request(acme: Acme) -> Any:

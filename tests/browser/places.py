@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import Invitation, KeptMail, Membership, User
 from accounts.models_invitations import new_token
 from accounts.roles import Role
+from billing.models import Budget, UsageEvent
 from gateway import documentation
 from tests.browser.demonstration import EMPTY, STAFF, Acme
 
@@ -53,6 +54,9 @@ KNOWN: dict[str, Callable[[Acme], Any]] = {
     "project": lambda acme: acme.projects["Support assistant"].pk,
     "month": lambda _acme: (timezone.now().replace(day=1) - timedelta(days=1)).date().replace(day=1),
     "shape": lambda _acme: "csv",
+    "request_id": lambda acme: UsageEvent.objects.of(acme.organization).latest("request_id").request_id,
+    "budget": lambda acme: Budget.objects.of(acme.organization).earliest("pk").pk,
+    "model": lambda _acme: "gpt-6.1-sol",
     "token": lambda acme: _token(acme),
 }
 # By name of the route, where the same word means something else.
