@@ -174,7 +174,7 @@ def _second_factor(user: User) -> None:
     """An authenticator app, recovery codes, and a passkey of which nobody has the other half."""
     RecoveryCodes.activate(user)
     TOTP.activate(user, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
-    site = {"user": {"id": "user"}, "rp": {"id": "localhost"}, "challenge": "demonstration"}
+    site = {"user": {"id": "user"}, "rp": {"id": "localhost"}, "challenge": "AAAA"}
     passkey = json.loads(Device("http://localhost").create({"publicKey": site}, resident=False))
     data = {"name": "Security key", "credential": passkey}
     Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data)

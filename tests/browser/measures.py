@@ -48,8 +48,10 @@ FOCUSED = """
 () => {
   const one = document.activeElement;
   if (!one || one === document.body || one === document.documentElement) return null;
-  const style = getComputedStyle(one), box = one.getBoundingClientRect();
-  const ringed = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+  const box = one.getBoundingClientRect();
+  const outlined = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  const around = [one, one.parentElement, one.parentElement?.parentElement].filter(Boolean);  // a tile, for its link
+  const ringed = around.some((each) => outlined(getComputedStyle(each))) || getComputedStyle(one).boxShadow !== "none";
   return {
     place: [...document.querySelectorAll("*")].indexOf(one),
     html: one.outerHTML.slice(0, 100),
