@@ -44,14 +44,14 @@ document.addEventListener("submit", (event) => {
   if (!form) return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
-  for (const button of form.querySelectorAll("button")) for (const state of ["aria-busy", "aria-disabled"]) button.setAttribute(state, "true");
+  for (const button of form.querySelectorAll("button")) button.setAttribute("aria-busy", "true");
 });
 
 // Browsers keep pages to go back to, also some that are not to be stored: the secret is not in what they keep.
 addEventListener("pagehide", () => {
   for (const form of document.querySelectorAll("form[data-once-sent]")) {
     delete form.dataset.sent;
-    for (const button of form.querySelectorAll("button")) for (const state of ["aria-busy", "aria-disabled"]) button.removeAttribute(state);
+    for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-busy");
   }
   for (const part of document.querySelectorAll("[data-shown-once]")) part.remove();
   for (const notice of document.querySelectorAll("[data-shown-before]")) notice.hidden = false;
