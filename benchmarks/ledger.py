@@ -14,6 +14,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 CLIENTS = 64
 FILL = """
 WITH made AS (
-  SELECT %(organization)s::bigint + (n %% 1000) AS organization_id, n,
-         timestamptz '2026-10-01 00:00:00+00' + n * %(apart)s * interval '1 s' AS at
+  SELECT %(organization)s::bigint + (n %% %(of)s) AS organization_id, n,
+         %(start)s::timestamptz + n * %(apart)s * interval '1 s' AS at
   FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
 )
 INSERT INTO billing_usageevent (organization_id, request_id, api_key_id, project_id, model_requested, model, provider,
@@ -40,6 +41,7 @@ SELECT organization_id, overlay(billing_uuid_at(at)::text PLACING lpad(to_hex(n)
 FROM made
 """
 FILLED_SECONDS = 2_400_000  # they are spread over most of a month
+FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 SINGLE = "INSERT INTO billing_rollupdue (organization_id, hour) VALUES (0, clock_timestamp()) ON CONFLICT DO NOTHING"
 PAGE = "SELECT * FROM billing_usageevent WHERE organization_id = %s ORDER BY request_id DESC LIMIT 50"
 RECEIPT = "SELECT * FROM billing_usageevent WHERE organization_id = %s AND request_id = %s"
@@ -175,17 +177,26 @@ def _quote() -> Quote:
     return Quote(tariff(version=1, model="gpt-test", prices={"input": Decimal(1), "output": Decimal(2)}))
 
 
-def fill_events(organization: int, rows: int) -> None:
+def fill_events(organization: int, rows: int, *, start: datetime = FIRST, of: int = 1000) -> None:
+    """So many events of the organization and of those that were made after it, `of` them together."""
     from django.db import connection
 
     began = time.monotonic()
     with connection.cursor() as cursor:
-        for month in ("2026-10-01", "2026-11-01"):
+        for month in {start.date(), (start + timedelta(seconds=FILLED_SECONDS)).date()}:
             cursor.execute("SELECT billing_make_partition(%s)", [month])
         for first in range(0, rows, 100_000):
             last = min(first + 100_000, rows) - 1
             cursor.execute(
-                FILL, {"organization": organization, "first": first, "last": last, "apart": FILLED_SECONDS / rows}
+                FILL,
+                {
+                    "organization": organization,
+                    "of": of,
+                    "start": start,
+                    "first": first,
+                    "last": last,
+                    "apart": FILLED_SECONDS / rows,
+                },
             )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

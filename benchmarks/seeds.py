@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 KEYS = 32  # a key may do 100,000 requests a minute, and the exact limit is on
 MOST_A_MINUTE = 100_000
@@ -58,17 +59,22 @@ def copied(name: str) -> Iterator[str]:
         yield name
 
 
-def fill(keys: int, events: int) -> None:
+def fill(keys: int, events: int, *, start: datetime | None = None) -> None:
     """So many more keys and usage events of 1,000 more organisations, as they would be after years."""
-    from django.db import connection
-
-    from benchmarks.ledger import customers, fill_events
+    from benchmarks.ledger import FIRST, customers, fill_events
 
     organizations, _ = customers(CUSTOMERS)
+    fill_keys(organizations, keys)
+    fill_events(organizations[0], events, start=start or FIRST)
+
+
+def fill_keys(organizations: list[int], keys: int) -> None:
+    """So many more keys of these 1,000 organisations, in every project of theirs."""
+    from django.db import connection
+
     with connection.cursor() as cursor:
         for first in range(0, keys, 100_000):
             cursor.execute(MANY_KEYS, {"first": first, "last": min(first + 100_000, keys) - 1, "of": organizations})
-    fill_events(organizations[0], events)
 
 
 def open_holds() -> int:

@@ -82,11 +82,12 @@ def serving(
     workers: int = 1,
     respawn: bool = False,
     header_milliseconds: int = 10_000,
+    port: int = 0,
     **settings: object,
 ) -> Iterator[Gateway]:
-    """The gateway on a free port, with `settings` as its environment variables. With `respawn`, a worker that is
-    killed is followed by another."""
-    port = free_port()
+    """The gateway on that port or a free one, with `settings` as its environment variables. With `respawn`, a worker
+    that is killed is followed by another."""
+    port = port or free_port()
     environment = {
         **os.environ,
         "DATABASE_URL": _renamed(os.environ["DATABASE_URL"], database),

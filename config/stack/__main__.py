@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from config.stack import bench, checks, manage, testing, up
+from config.stack import bench, checks, manage, screenshots, testing, up
 from config.stack.state import StackError
 
 
@@ -31,6 +31,8 @@ def _run(command: str, arguments: list[str]) -> int:
         return testing.run(arguments)
     if command == "check":
         return checks.run()
+    if command == "screenshots":
+        return screenshots.run(arguments)
     if command == "bench":
         return bench.run(arguments)
     return manage.run(arguments)

@@ -16,7 +16,7 @@ from config.stack.supervisor import Stopped, Supervisor
 from config.stack.valkey import Server
 
 # By name only; everything else is of `benchmarks` itself.
-MEASUREMENTS = {"ledger": "benchmarks.ledger", "bodies": "benchmarks.bodies"}
+MEASUREMENTS = {"ledger": "benchmarks.ledger", "bodies": "benchmarks.bodies", "pages": "benchmarks.pages"}
 
 
 def run(arguments: Sequence[str]) -> int:

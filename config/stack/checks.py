@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from config.stack import testing
+from config.stack import chromium, testing
 from config.stack.state import ROOT
 from config.stack.supervisor import Stopped
 
+NO_BROWSER = f"NOT TESTED: the pages in a browser, because there is none. {chromium.HOW_TO_GET_IT} Then check again."
 PRODUCTION = {"PUBLIC_URL": "https://gateway.example", "ALLOWED_HOSTS": "gateway.example", "DEBUG": "false"}
 
 
@@ -57,11 +59,22 @@ def run() -> int:
     try:
         with testing.bench() as bench:
             failed = [step.name for step in STEPS if not step.passes(bench.env)]
+            browser = _browser()
             print("  tests", flush=True)
             if bench.pytest(["-n", "auto"]) != 0:
                 failed.append("tests")
     except Stopped:
         return 130
+    if browser is None:
+        print(f"\n{NO_BROWSER}", file=sys.stderr, flush=True)
     if failed:
         print(f"\nFailed: {', '.join(failed)}.", file=sys.stderr, flush=True)
     return 1 if failed else 0
+
+
+def _browser() -> str | None:
+    """The tests look for it in the same way, and leave themselves out without it."""
+    print(f"  {'browser':12}", end="", flush=True)
+    found = chromium.find_or_install(os.environ)
+    print(found or "MISSING", flush=True)
+    return found

@@ -38,4 +38,4 @@ def test_a_scenario_runs_to_its_report() -> None:
 
 
 def test_a_measurement_of_its_own_is_found_by_its_name() -> None:
-    assert set(bench.MEASUREMENTS) >= {"ledger"}
+    assert set(bench.MEASUREMENTS) >= {"ledger", "pages"}

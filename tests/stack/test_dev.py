@@ -69,13 +69,20 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_alone_it_lists_its_commands(arguments: tuple[str, ...]) -> None:
     listed = run(*arguments)
     assert listed.returncode == 0
-    assert [line.split()[0] for line in listed.stdout.splitlines()[2:]] == ["up", "test", "check", "bench", "manage"]
+    assert [line.split()[0] for line in listed.stdout.splitlines()[2:]] == [
+        "up",
+        "test",
+        "check",
+        "screenshots",
+        "bench",
+        "manage",
+    ]
 
 
 def test_an_unknown_command_is_refused_with_those_there_are() -> None:
     refused = run("serve")
     assert refused.returncode == 2
-    assert refused.stderr == "./dev knows no command 'serve'. It has: up, test, check, bench, manage.\n"
+    assert refused.stderr == "./dev knows no command 'serve'. It has: up, test, check, screenshots, bench, manage.\n"
 
 
 def test_an_old_python_is_told_what_is_needed(
