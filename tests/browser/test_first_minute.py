@@ -55,15 +55,9 @@ def test_somebody_signs_up_makes_a_key_and_calls_with_it(page: Page, watch: Watc
     page.get_by_label("Code").fill(mailed_code(NEW))
     page.get_by_role("button", name="Go on").click()
 
-    expect(page.get_by_role("heading", name="Name your organisation")).to_be_visible()
-    page.get_by_label("Name").fill("Navy")
-    page.get_by_role("button", name="Create organisation").click()
-    page.get_by_role("navigation", name="Navy").get_by_role("link", name="Keys").click()
-    page.get_by_role("link", name="Create key").first.click()
-    page.get_by_label("Name").fill("first steps")
+    expect(page.get_by_role("heading", name="Your first request")).to_be_visible()
     page.get_by_role("button", name="Create key").click()
-
-    expect(page.get_by_role("heading", name="first steps is ready")).to_be_visible()
+    expect(page.get_by_text("Waiting for a request with this key")).to_be_visible()
     assert looked_at(page, axe) == []
     secret = page.get_by_role("group", name="Secret").locator("code").inner_text()
     assert SECRET.fullmatch(secret)
@@ -73,10 +67,12 @@ def test_somebody_signs_up_makes_a_key_and_calls_with_it(page: Page, watch: Watc
     answered = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=30)
     assert '"chat.completion"' in answered.stdout
 
-    navy = Organization.objects.get(slug="navy")
-    live.wait_for(lambda: UsageEvent.objects.of(navy).filter(status=200).count() == 1, what="the request's row")
+    expect(page.get_by_text("It worked.")).to_be_visible()
+    made = Organization.objects.get(memberships__user__email=NEW)
+    assert UsageEvent.objects.of(made).filter(status=200).count() == 1
     rollups.roll_up()
-    page.get_by_role("link", name="Go to the key").click()
+    page.get_by_role("navigation", name=made.name).get_by_role("link", name="Keys").click()
+    page.get_by_role("link", name="First key").click()
     tile = page.locator(".tile").filter(has_text="Requests")
     expect(tile.locator(".tile-value")).to_have_text("1")
 
