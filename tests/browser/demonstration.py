@@ -27,9 +27,10 @@ from accounts import email_addresses, invitations, key_life, organizations, proj
 from accounts.audit import Actor
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, Project, Scope, User
 from accounts.roles import Role
-from billing import money, rollups, sealing, statements, wallets
-from billing.models import Budget
+from billing import money, payments, rollups, sealing, statements, wallets
+from billing.models import Budget, Payment
 from config.stack.state import ROOT
+from gateway.models import Webhook
 from tests.accounts.device import Device
 from tests.browser.month import Caller, spend_a_month
 
@@ -75,6 +76,7 @@ def make(*, days: int = 30, a_day: int = 40) -> Acme:
     spend_a_month(acme.organization, _callers(acme), days=days, a_day=a_day, budgets=lambda: _budgets(acme))
     rollups.roll_up()
     _ends(acme)
+    _papers(acme)
     _second_factor(acme.people[Role.ADMIN])
     sealing.seal_all()
     statements.make(acme.organization, (timezone.now().replace(day=1) - timedelta(days=1)).date().replace(day=1))
@@ -141,6 +143,20 @@ def _budgets(acme: Acme) -> None:
         ("Key li-na-laptop", 20, {"scope": Budget.Scope.API_KEY, "target_id": laptop.pk}),
     ):
         Budget.objects.create(organization=acme.organization, name=name, limit_nano=dollars * money.NANO, **fields)
+
+
+def _papers(acme: Acme) -> None:
+    """A payment by card with its receipt, and a place that is told what happens."""
+    payment = Payment.objects.create(
+        organization=acme.organization,
+        kind=Payment.Kind.CHECKOUT,
+        amount_nano=50 * money.NANO,
+        author="grace@navy.example",
+    )
+    payments.paid(payment, "pi_demonstration", payment.amount_nano)
+    webhook = Webhook(organization=acme.organization, url="https://hooks.acme.example/2389")
+    webhook.renew_secret()
+    webhook.save()
 
 
 def _callers(acme: Acme) -> list[Caller]:

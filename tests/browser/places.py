@@ -15,8 +15,9 @@ from django.utils import timezone
 from accounts.models import Invitation, KeptMail, Membership, User
 from accounts.models_invitations import new_token
 from accounts.roles import Role
-from billing.models import Budget, UsageEvent
+from billing.models import Budget, Document, Payment, UsageEvent
 from gateway import documentation
+from gateway.models import Webhook
 from tests.browser.demonstration import EMPTY, STAFF, Acme
 
 # Not ours, or not for people: the API, what programs read, and the admin, whose theme is a package. Its front page and
@@ -56,6 +57,10 @@ KNOWN: dict[str, Callable[[Acme], Any]] = {
     "shape": lambda _acme: "csv",
     "request_id": lambda acme: UsageEvent.objects.of(acme.organization).latest("request_id").request_id,
     "budget": lambda acme: Budget.objects.of(acme.organization).earliest("pk").pk,
+    "payment": lambda acme: Payment.objects.of(acme.organization).latest("pk").pk,
+    "document": lambda acme: Document.objects.of(acme.organization).latest("pk").pk,
+    "webhook": lambda acme: Webhook.objects.get(organization=acme.organization).pk,
+    "delivery": lambda _acme: 1,  # of an address that takes forms alone
     "model": lambda _acme: "gpt-6.1-sol",
     "token": lambda acme: _token(acme),
 }
