@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import peers, profiling, report, scenarios, seeds
 from benchmarks.machine import Machine
 from benchmarks.results import Report, number
-from benchmarks.rig import Effort, Rig
+from benchmarks.rig import FULL_SECONDS, Effort, Rig
 from config.stack.state import ROOT, StackError
 
 OURS = ROOT / ".dev" / "bench"
@@ -61,7 +61,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def effort(options: argparse.Namespace) -> Effort:
-    usual = Effort(full=True, seconds=15, rounds=5, warm_up=3) if options.full else Effort()
+    usual = Effort(full=True, seconds=FULL_SECONDS, rounds=5, warm_up=3) if options.full else Effort()
     seconds = options.seconds or usual.seconds
     return Effort(
         full=options.full,

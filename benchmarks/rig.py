@@ -27,6 +27,7 @@ HEADROOM = 1.5  # by how much the provider, asked directly, must outdo what is m
 SATURATED = 0.9  # a core that is busier than this has nothing left
 LATE_MS = 10.0  # by how much a generator may lag behind its own clock, for all but a hundredth of the time
 FAILED_SHARE = 0.001
+FULL_SECONDS = 15.0  # of a round of a full run
 SAMPLE_SECONDS = 0.25
 
 
@@ -41,8 +42,9 @@ class Effort:
     peers: bool = True
 
     def either(self, brief: float, full: float) -> float:
-        """Seconds of something longer: these of a full run, but never more than asked for in a short one."""
-        return full if self.full else min(brief, self.seconds * 30)
+        """Seconds of something longer: these of a full run, less when its rounds are shorter than usual, and never more
+        than asked for in a short one."""
+        return full * self.seconds / FULL_SECONDS if self.full else min(brief, self.seconds * 30)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
-
-import httpx
 
 from gateway.upstream_http import Connection, Pieces, Response
 
@@ -148,9 +144,3 @@ class Connections:
                 del self._idle[origin]
         if self._idle:
             self._sweep = self._loop.call_at(oldest + IDLE_SECONDS, self._close_old_ones)
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """Made once: reading the authorities takes longer than many a request."""
-    return httpx.create_ssl_context()

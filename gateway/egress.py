@@ -21,7 +21,8 @@ from aiohappyeyeballs import start_connection
 from django.conf import settings
 
 from gateway import errors
-from gateway.connections import Connections, Origin, tls
+from gateway.connections import Connections, Origin
+from gateway.guarded import tls
 from gateway.providers.base import Outbound
 from gateway.upstream_http import BrokenError, Connection, Response, SilentError
 

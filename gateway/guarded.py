@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 
 import aiohttp
+import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from yarl import URL
 
 from gateway import destinations
-from gateway.connections import tls
 
 GUARDED_SECONDS = 10
 GUARDED_MAX_BYTES = 64 * 1024
@@ -91,6 +92,12 @@ def _guarded_session(host: str, listed: Sequence[str] | None = None) -> aiohttp.
         auto_decompress=False,
         trust_env=False,
     )
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Made once: reading the authorities takes longer than many a request."""
+    return httpx.create_ssl_context()
 
 
 @cache

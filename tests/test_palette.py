@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from accounts import keys
 from accounts.models import ApiKey, Membership, Organization, User
-from config import palette
 from tests.factories import make_key, make_model, make_organization, make_user
 
 pytestmark = pytest.mark.django_db
@@ -91,14 +90,6 @@ def test_keys_of_others_are_not_found(owner: Client) -> None:
     assert places(owner, "theirs") == {}
 
 
-@pytest.fixture
-def addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages that stand for those of models and requests, whatever their names are here."""
-    monkeypatch.setattr(palette, "MODEL", "gateway:docs-page")
-    monkeypatch.setattr(palette, "REQUEST", "accounts:audit-log-export")
-
-
-@pytest.mark.usefixtures("addresses")
 def test_a_model_is_found_unless_the_organisation_has_none_of_its_kind(
     owner: Client, organization: Organization
 ) -> None:
@@ -110,7 +101,6 @@ def test_a_model_is_found_unless_the_organisation_has_none_of_its_kind(
     assert "sandbox/echo" not in places(owner, "echo")
 
 
-@pytest.mark.usefixtures("addresses")
 def test_a_request_is_found_by_its_whole_id_by_those_who_may_see_it(owner: Client, key: ApiKey) -> None:
     number = hold(key)
     assert str(number) in places(owner, str(number))
@@ -118,7 +108,6 @@ def test_a_request_is_found_by_its_whole_id_by_those_who_may_see_it(owner: Clien
     assert str(number) not in places(member(key.organization, Role.BILLING), str(number))
 
 
-@pytest.mark.usefixtures("addresses")
 def test_a_request_of_others_is_not_found(owner: Client) -> None:
     theirs, _ = make_key()
     assert places(owner, str(hold(theirs))) == {}

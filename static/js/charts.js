@@ -346,7 +346,7 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr } = event.detail;
-    if (target.id !== "live") return;
+    if (target?.id !== "live") return;
     if (new URL(xhr.responseURL, location.href).pathname !== location.pathname) {
       event.detail.shouldSwap = false; // somebody signed out: the page itself says so
       location.reload();
@@ -360,7 +360,7 @@
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id !== "live") return;
+    if (event.detail.target?.id !== "live") return;
     for (const [id, place] of open) {
       const table = document.getElementById(id);
       if (!table) continue;
@@ -372,7 +372,7 @@
 
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
     document.addEventListener(name, (event) => {
-      const note = event.detail.elt.id === "live-again" && document.querySelector("[data-as-of]");
+      const note = event.detail.elt?.id === "live-again" && document.querySelector("[data-as-of]");
       if (note && !note.dataset.late) {
         note.dataset.late = "yes";
         note.append(" The gateway did not answer just now; it is asked again.");

@@ -71,7 +71,7 @@ def test_a_stranger_sees_nothing(client: Client, charlie: User, organization: Or
     assert client.get("/o/acme/billing/?before=9").status_code == 404
     assert "Acme" not in text(client, "/o/stranger/billing/")
     assert "acme's own" not in text(client, "/o/stranger/billing/")
-    assert client.get("/dashboard/").headers["location"] == "/o/stranger/"
+    assert client.get("/dashboard/").headers["location"] == "/o/stranger/start/"
 
 
 def test_staff_who_are_no_members_look_in_the_admin(client: Client, organization: Organization) -> None:

@@ -11,6 +11,7 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Organization, User
 from billing import periods, rollups
@@ -37,7 +38,10 @@ def member(client: Client, bob: User, organization: Organization) -> Client:
 # -- the overview -------------------------------------------------------------------------------------
 
 
-def test_the_dashboard_opens_with_the_overview(member: Client) -> None:
+def test_the_dashboard_opens_with_the_overview_once_the_first_steps_are_over(
+    member: Client, organization: Organization
+) -> None:
+    organization.memberships.update(started_at=timezone.now())
     assert member.get("/dashboard/").headers["location"] == "/o/acme/"
     page = text(member, "/o/acme/")
     assert re.search(r'href="/o/acme/" aria-current="page"', page)

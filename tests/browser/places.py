@@ -146,7 +146,7 @@ def _place(pattern: URLPattern, path: str, spaces: tuple[str, ...], arguments: t
 def _token(acme: Acme) -> str:
     text, digest = new_token()
     Invitation.objects.create(
-        organization=acme.organization, email="somebody@example.com", role=Role.VIEWER, digest=digest,
+        organization=acme.organization, email=f"{text[:12].lower()}@example.com", role=Role.VIEWER, digest=digest,
         expires_at=timezone.now() + timedelta(days=7),
     )  # fmt: skip
     return text

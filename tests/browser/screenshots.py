@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 MOST_HIGH = 4000
-OPEN = {"SIGN_UP_OPEN": "everybody"}  # or its page is a refusal
 THEMES = ("light", "dark")
 INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Screenshots</title>
 <style>body{{font:14px system-ui;margin:24px}}section{{display:flex;gap:12px;align-items:start;overflow-x:auto}}
@@ -64,7 +63,9 @@ def _take(folder: Path, chosen: Sequence[Place], log: Path) -> None:
     print(f"A month of data made in {time.monotonic() - begun:.0f} s.", flush=True)
     database, port = str(connection.settings_dict["NAME"]), live.free_port()
     named = f"http://localhost:{port}"
-    with live.serving(database=database, log=log, port=port, PUBLIC_URL=named, TRUSTED_PROXIES="", **OPEN) as gateway:
+    with live.serving(
+        database=database, log=log, port=port, PUBLIC_URL=named, SIGN_UP_OPEN="everybody", TRUSTED_PROXIES=""
+    ) as gateway:
         gateway.origin = named
         with sync_playwright() as playwright:
             program = chromium.find(os.environ)

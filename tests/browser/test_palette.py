@@ -21,6 +21,6 @@ def test_the_palette_finds_a_page_by_keyboard(page: Page, watch: Watch, acme: Ac
     page.goto(f"/o/{organization.slug}/keys/")
     page.keyboard.press("Control+k")
     page.keyboard.type("members")
-    expect(page.get_by_role("option").first).to_contain_text("Members")
+    expect(page.get_by_role("dialog").get_by_role("option").first).to_contain_text("Members")
     page.keyboard.press("Enter")
     page.wait_for_url("**/members/")

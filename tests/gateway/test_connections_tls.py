@@ -47,7 +47,7 @@ def listening(certificate: Path) -> ssl.SSLContext:
 async def test_tls_is_spoken_with_whom_the_authorities_vouch_for(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(egress, "_tls", lambda: ssl.create_default_context(cafile=certificate))
+    monkeypatch.setattr(egress, "tls", lambda: ssl.create_default_context(cafile=certificate))
     server = Server(says(OK))
     async with serving(server, listening(certificate)) as (client, url):
         assert [await ask(client, url) for _ in range(2)] == [b"ok", b"ok"]
