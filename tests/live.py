@@ -99,7 +99,8 @@ def serving(
     command = [
         *(str(Path(sys.executable).with_name("granian")), "--interface", "asgi", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--no-ws", "--http", "1", "--loop", "uvloop"),
-        *("--workers-kill-timeout", "10", "--http1-header-read-timeout", str(header_milliseconds)),
+        *("--runtime-mode", "st", "--workers-kill-timeout", "10"),
+        *("--http1-header-read-timeout", str(header_milliseconds)),
         *(("--respawn-failed-workers", "--respawn-interval", "0.5") if respawn else ()),
         "config.asgi:application",
     ]
