@@ -115,6 +115,7 @@ class Reference(System):
     def service(self) -> Service:
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--backpressure", "2048"]
         options = ["--interface", "asgi", "--http", "1", "--no-ws", "--loop", "uvloop", "--no-access-log"]
+        options += ["--runtime-mode", "st"]  # as ours is served
         upstream = f"http://127.0.0.1:{self.provider_port}"
         return self._python(
             "granian",
