@@ -10,6 +10,8 @@
   const empty = palette.querySelector("[role=status]");
   let asking = null;
   let timer = 0;
+  let listed = null; // the words whose places are shown; none while they are looked for
+  let entered = null; // that Enter was pressed before they were, and whether apart
 
   function options() {
     return [...list.querySelectorAll("[role=option]")];
@@ -39,6 +41,7 @@
 
   async function fill(words, signal) {
     const said = (text) => {
+      entered = null;
       list.replaceChildren();
       choose(-1);
       empty.textContent = text;
@@ -57,6 +60,9 @@
     empty.textContent = number ? "" : `Nothing here is called “${words}”. A request is found by its whole id.`;
     empty.classList.toggle("away", Boolean(number));
     if (number && words) empty.textContent = number === 1 ? "1 place" : `${number} places`;
+    listed = words;
+    if (entered) go(options()[0], entered.apart);
+    entered = null;
   }
 
   function open() {
@@ -75,9 +81,18 @@
   }
 
   field.addEventListener("input", () => {
+    listed = entered = null;
     clearTimeout(timer);
     timer = setTimeout(look, PAUSE);
   });
+
+  // What is typed and entered at once goes to what it finds, and not to what the letters before it found.
+  function enter(now, apart) {
+    if (listed === field.value.trim()) return go(options()[now], apart);
+    entered = { apart };
+    clearTimeout(timer);
+    look();
+  }
 
   field.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
@@ -86,7 +101,7 @@
     steps.PageDown = Math.min(now + 5, last);
     steps.PageUp = Math.max(now - 5, 0);
     if (event.key in steps) choose(steps[event.key]);
-    else if (event.key === "Enter") go(options()[now], event.ctrlKey || event.metaKey);
+    else if (event.key === "Enter") enter(now, event.ctrlKey || event.metaKey);
     else return;
     event.preventDefault();
   });
@@ -102,6 +117,7 @@
   palette.addEventListener("close", () => {
     asking?.abort();
     clearTimeout(timer);
+    listed = entered = null;
   });
 
   function isWriting(element) {
