@@ -171,5 +171,7 @@ def _connection_settings() -> dict[str, Any]:
         "autocommit": True,
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,  # a peer that the network lost is given up, and its connection with it
-        "options": "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000",
+        # Compiling a plan takes longer than any statement here does.
+        "options": "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+        " -c jit=off",
     }
