@@ -27,6 +27,7 @@ HEADROOM = 1.5  # by how much the provider, asked directly, must outdo what is m
 SATURATED = 0.9  # a core that is busier than this has nothing left
 LATE_MS = 10.0  # by how much a generator may lag behind its own clock, for all but a hundredth of the time
 FAILED_SHARE = 0.001
+STORES = "Postgres and Valkey"
 FULL_SECONDS = 15.0  # of a round of a full run
 SAMPLE_SECONDS = 0.25
 
@@ -89,7 +90,8 @@ def why_not(sample: Sample, *, measured: float | None = None, ceiling: float | N
     if measured is not None and ceiling is not None and ceiling < measured * HEADROOM:
         return f"the generator and the fake provider reach {ceiling:,.0f} by themselves, which is too close"
     through = sample.system != Provider.name  # directly, the provider and the generator are what is measured
-    if through and sample.beside_busy > SATURATED and sample.busy < SATURATED:
+    stores = sample.beside.get(STORES, 0.0) > sample.beside_busy / 2  # they are part of what is measured
+    if through and sample.beside_busy > SATURATED and sample.busy < SATURATED and not stores:
         busy = ", ".join(f"{name} {share:.0%}" for name, share in sample.beside.items())
         return f"what runs beside it had no processor left ({busy}), while it had"
     if timed and outcome.late.percentile(99) > LATE_MS:
@@ -154,7 +156,7 @@ class Rig:
             watched = {
                 "the provider": (self.provider.pids(), self.cores.provider),
                 system.name: (system.pids(), system.its_cores),
-                "Postgres and Valkey": (self._server_pids(), self.cores.servers),
+                STORES: (self._server_pids(), self.cores.servers),
                 "the generator": ([generator.pid], self.cores.load),
             }
             if system is self.provider:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmarks.results import Line, Plot, Section
-from benchmarks.rig import Rig, Sample, figures, why_not
+from benchmarks.rig import SATURATED, STORES, Rig, Sample, figures, why_not
 from benchmarks.shapes import PLAIN
 from benchmarks.systems import Gateway, Reference, Started, System
 
 CONNECTIONS = 32
+MANY = 128
 SWEEP, FULL_SWEEP = (1, 8, 32, 128), (1, 4, 8, 16, 32, 64, 128, 256, 512)
 RATE = "requests a second"
 
@@ -30,9 +33,24 @@ def run(rig: Rig) -> Section:
         section.figures += figures(RATE, "", found, rate, rate=rate)
         section.figures += figures("processor time a request", "µs", found, lambda one: one.processor_each)
         section.figures += figures("median latency", "ms", found, lambda one: one.outcome.latency.percentile(50))
+        many = rig.compare(systems, PLAIN, connections=MANY)
+        section.figures += figures(f"{RATE}, {MANY} at once", "", many, rate, rate=rate)
+        section.notes += _full_stores(found[Gateway.name])
         section.plots.append(_sweep(rig, systems[1:]))
     _want(section)
     return section
+
+
+def _full_stores(samples: Sequence[Sample]) -> list[str]:
+    """What has to be known of a figure for which the stores set the bound, and not the gateway."""
+    full = [sample for sample in samples if sample.beside_busy > SATURATED > sample.busy]
+    if not full:
+        return []
+    worst = min(full, key=lambda sample: sample.busy)
+    return [
+        f"At {CONNECTIONS} connections {STORES}, which share a core with the load, had nothing left while the gateway"
+        f" computed for {worst.busy:.0%} of its time: with more cores it does better."
+    ]
 
 
 def _want(section: Section) -> None:

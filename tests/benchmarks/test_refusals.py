@@ -34,6 +34,11 @@ def test_a_core_beside_the_gateway_that_is_full_is_a_reason_only_while_the_gatew
     assert why_not(sample(busy=0.97, beside=0.96)) == ""
 
 
+def test_stores_that_are_full_are_no_reason_because_they_are_measured_too() -> None:
+    full = replace(sample(busy=0.6, beside=0.96), beside={"Postgres and Valkey": 0.8, "the generator": 0.16})
+    assert why_not(full) == ""
+
+
 def test_a_duration_is_refused_when_the_generator_was_late_itself() -> None:
     assert "25 ms late" in why_not(sample(late=25_000), timed=True)
     assert why_not(sample(late=25_000)) == ""
