@@ -47,10 +47,11 @@ def _full_stores(samples: Sequence[Sample]) -> list[str]:
     if not full:
         return []
     worst = min(full, key=lambda sample: sample.busy)
-    return [
+    words = (
         f"At {CONNECTIONS} connections {STORES}, which share a core with the load, had nothing left while the gateway"
         f" computed for {worst.busy:.0%} of its time: with more cores it does better."
-    ]
+    )
+    return [words]
 
 
 def _want(section: Section) -> None:
