@@ -16,8 +16,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Organization
-from billing.models import Price, PriceList, Wallet
+from billing.models import Price
 from billing.money import BASIS_POINTS
+from billing.offers import terms_of
 from billing.pricing import RATES
 
 # What a bucket that has no price of its own costs as, and how people read each.
@@ -97,29 +98,6 @@ class PriceTable:
 
     def _in_a_tier(self, name: str) -> bool:
         return any(name in changed for _, changed in self.tiers)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a customer's prices come about."""
-
-    price_list: PriceList | None = None
-    markup_basis_points: int = 0
-
-    @property
-    def usual(self) -> bool:
-        return self.price_list is None and not self.markup_basis_points
-
-
-def terms_of(organization: Organization | None) -> Terms:
-    """As `billing.tariffs` reads them: a wallet's own markup before that of its price list."""
-    if organization is None:
-        return Terms()
-    wallet = Wallet.objects.filter(organization=organization).first()
-    if wallet is None:
-        return Terms()
-    found = PriceList.objects.filter(pk=wallet.price_list_id).first() if wallet.price_list_id else None
-    return Terms(found, wallet.markup_basis_points or (found.markup_basis_points if found else 0))
 
 
 def price_tables(organization: Organization | None) -> dict[str, PriceTable]:

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Organization
 from accounts.roles import May, MemberRequest, member_page
+from billing.offers import terms_of
 from gateway import catalogue as models_of
-from gateway.catalogue_prices import terms_of
 from gateway.catalogue_view import LABELS, ModelList, ModelPage
 from gateway.page_cache import kept_for_a_minute
 from gateway.readers import Reader, reader_of
