@@ -73,19 +73,10 @@ class Entry:
         return within_bounds(self.usage)
 
     @property
-    def cost_nano(self) -> int:
-        """What the provider asks of us for it."""
-        return self.quote.cost(self.counts) if self.quote and self._is_billed else 0
-
-    @property
-    def charge_nano(self) -> int:
-        """What it comes to for the customer, before the hold limits it."""
-        return self.quote.charge(self.counts) if self.quote and self._is_billed else 0
-
-    @property
     def charged_nano(self) -> int:
         """What the customer pays: never more than was held."""
-        return min(self.charge_nano, self.held_nano or 0)
+        charge = self.quote.charge(self.counts) if self.quote and self._is_billed else 0
+        return min(charge, self.held_nano or 0)
 
     @property
     def _is_billed(self) -> bool:

@@ -66,23 +66,20 @@ def about_threshold(message: OutboxMessage, organization: Organization) -> Lette
     told = Threshold.of(message)
     spent, limit = money.dollars(told.spent_nano), money.dollars(told.limit_nano)
     state = "is used up" if told.used_up else f"has passed {told.passed} %"
-    page = settings.PUBLIC_URL + reverse("billing:organization", args=[organization.slug])
+    page = _page("billing:organization", organization)
     share = f" ({told.per_cent} %)" if told.limit_nano else ""
     text = (
         f"Hello,\n\nthe budget “{told.name}” of {organization.name} {state}: ${spent} of ${limit} is spent{share}"
         f"{_span(told.budget)}.\nIt covers {_covered(told)}.\n\n{_consequence(told)}\n{_reset(told)}\n\n"
-        f"All budgets of {organization.name}: {page}\n\n"
-        f"You get this because you are an owner, an admin or a billing member of {organization.name}.\n"
+        f"All budgets of {organization.name}: {page}\n\n{_why_you(organization)}"
     )
-    return Letter(f"{' '.join(organization.name.split())}: budget {told.name} {state}", text)
+    return Letter(f"{_name(organization)}: budget {told.name} {state}", text)
 
 
 def about_violation(message: OutboxMessage) -> Letter:
-    found = json.dumps(message.payload, indent=2, sort_keys=True, ensure_ascii=False)
     text = (
         "A check of the ledger found something that must never be. Look at it before anything else, and enter "
-        f"nothing by hand until you know why.\n\n{found}\n\nOrganisation: {message.organization_id or 'none'}. "
-        f"Written at {message.created_at:%Y-%m-%d %H:%M} UTC.\n"
+        f"nothing by hand until you know why.\n\n{_evidence(message)}"
     )
     return Letter("The ledger does not add up", text)
 
@@ -142,13 +139,20 @@ def about_capped(message: OutboxMessage, organization: Organization) -> Letter:
 
 
 def about_mismatch(message: OutboxMessage) -> Letter:
-    found = json.dumps(message.payload, indent=2, sort_keys=True, ensure_ascii=False)
     text = (
         "Stripe told of a payment that is not what was asked for. Nothing was credited or taken for it. Look at it in "
-        f"Stripe's dashboard, then refund it there, or enter the credit in the admin.\n\n{found}\n\n"
-        f"Organisation: {message.organization_id or 'none'}. Written at {message.created_at:%Y-%m-%d %H:%M} UTC.\n"
+        f"Stripe's dashboard, then refund it there, or enter the credit in the admin.\n\n{_evidence(message)}"
     )
     return Letter("A payment needs somebody to look at it", text)
+
+
+def _evidence(message: OutboxMessage) -> str:
+    """All that is known, for staff."""
+    found = json.dumps(message.payload, indent=2, sort_keys=True, ensure_ascii=False)
+    return (
+        f"{found}\n\nOrganisation: {message.organization_id or 'none'}. "
+        f"Written at {message.created_at:%Y-%m-%d %H:%M} UTC.\n"
+    )
 
 
 def _page(name: str, organization: Organization, *more: int) -> str:
