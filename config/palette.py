@@ -35,7 +35,7 @@ PERSONAL = (
     ("Where you are signed in", "usersessions_list", "monitor", "sessions"),
     ("New organisation", "accounts:new-organization", "plus", "create organization"),
 )
-# Where a model and a request are shown. An address that is not served here leaves its kind out.
+# Where a model and a request are shown.
 REQUEST, MODEL = "gateway:requests-request", "gateway:models-model"
 
 
