@@ -10,16 +10,31 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+class Owed(asyncio.Future[Result]):
+    """A result that comes whatever becomes of who waits for it: a cancellation reaches them when it is there."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
 class Batcher(Generic[Item, Result]):
     """Gathers items while a flush is under way and flushes them together as soon as it is done.
 
-    `flush` takes at most `limit` items and returns one result for each, in order. When it raises, every item of
-    that batch gets the exception. An item whose submitter was cancelled is flushed all the same.
+    `flush` takes at most `limit` items and returns one result for each, in order: an exception is raised to who waits
+    for that one. When it raises itself, every item of that batch gets the exception. An item whose submitter was
+    cancelled is flushed all the same, and with `owed` its submitter stays to hear what came of it.
     """
 
-    def __init__(self, flush: Callable[[list[Item]], Awaitable[Sequence[Result]]], *, limit: int = 200) -> None:
+    def __init__(
+        self,
+        flush: Callable[[list[Item]], Awaitable[Sequence[Result | BaseException]]],
+        *,
+        limit: int = 200,
+        owed: bool = False,
+    ) -> None:
         self._flush = flush
         self._limit = limit
+        self._future: type[asyncio.Future[Result]] = Owed if owed else asyncio.Future
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -27,8 +42,8 @@ class Batcher(Generic[Item, Result]):
         return await self.put(item)
 
     def put(self, item: Item) -> asyncio.Future[Result]:
-        """Its result, for whoever must not lose it by being cancelled: shield it."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        """Its result, when it is there."""
+        future = self._future(loop=asyncio.get_running_loop())
         self._waiting.append((item, future))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._run())
@@ -41,15 +56,17 @@ class Batcher(Generic[Item, Result]):
 
     async def _run(self) -> None:
         while self._waiting:
+            await asyncio.sleep(0)  # whoever the last batch has just set free may have something for this one
             batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
             try:
                 results = await self._flush([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - whatever it is belongs to those who wait, not to this task
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                        future.exception()  # seen: a submitter that is gone must not make the loop complain
-                continue
+                results = [error] * len(batch)
             for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
+                if future.done():
+                    continue
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                    future.exception()  # seen: a submitter that is gone must not make the loop complain
+                else:
                     future.set_result(result)

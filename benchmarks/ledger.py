@@ -123,7 +123,7 @@ def _ledger(pool: AsyncConnectionPool[Any], *, grouped: bool) -> Ledger:
 
     ledger = Ledger(pool, Spool(Path(mkdtemp())))
     if not grouped:
-        ledger._batcher._limit = ledger._admissions._batcher._limit = 1  # noqa: SLF001 - to see what it is worth
+        ledger._moves._batcher._limit = 1  # noqa: SLF001 - to see what it is worth
     return ledger
 
 

@@ -1,32 +1,42 @@
-"""Reserving: the one decision whether a request may spend, made in Postgres by `billing_reserve`."""
+"""What a request asks of Postgres before it may spend, and the answer: that is decided by `billing_reserve` alone."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
+from uuid import UUID
 
-import psycopg
-from psycopg.rows import class_row
-
-from accounts.batching import Batcher
-from accounts.pool import Pool
 from billing.entries import LARGEST_AMOUNT, Entry
 from billing.quotes import Quote
 
-_TYPES = {
-    "requests": "uuid", "organizations": "bigint", "api_keys": "bigint", "projects": "bigint", "members": "bigint",
-    "wanted": "bigint", "acceptable": "bigint", "requested": "text", "models": "text", "streams": "boolean",
-    "prices": "bigint", "charge_prices": "bigint", "markups": "integer",
-}  # fmt: skip
-_RESERVE = f"SELECT * FROM billing_reserve({', '.join(f'%s::{kind}[]' for kind in _TYPES.values())})"  # noqa: S608
-_RELEASE = "SELECT billing_release(%s, %s)"
+
+class Reservation(NamedTuple):
+    """To hold between `acceptable` and `wanted` nano-dollars; in the order in which `billing_reserve` takes them."""
+
+    request_id: UUID
+    organization_id: int
+    api_key_id: int
+    project_id: int | None
+    member_id: int | None
+    wanted: int
+    acceptable: int
+    model_requested: str
+    model: str
+    stream: bool
+    price_id: int | None
+    charge_price_id: int | None
+    markup_basis_points: int
+
+    @classmethod
+    def of(cls, entry: Entry, quote: Quote, *, wanted: int, acceptable: int) -> Reservation:
+        return cls(
+            entry.request_id, entry.organization_id, entry.api_key_id, entry.project_id, entry.member_id,
+            min(wanted, LARGEST_AMOUNT), min(acceptable, LARGEST_AMOUNT), entry.model_requested, entry.model,
+            entry.stream, quote.price_id, quote.charge_price_id, quote.markup_basis_points,
+        )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """What Postgres said. Amounts are nano-dollars; the limit that was nearest, when there was not enough."""
 
     outcome: str  # ok, insufficient or halted
@@ -48,55 +58,3 @@ class RefusedError(Exception):
         super().__init__(admission.outcome)
         self.admission = admission
         self.wanted = wanted
-
-
-Item = tuple[Any, ...]
-
-
-class Admissions:
-    """Reserves for many requests in one statement when many come together."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._batcher: Batcher[Item, Admission] = Batcher(self._reserve)
-
-    def reserve(self, entry: Entry, quote: Quote, *, wanted: int, acceptable: int) -> asyncio.Future[Admission]:
-        """Hold between `acceptable` and `wanted` nano-dollars, or say why not. Raises `psycopg` errors."""
-        item = (
-            entry.request_id, entry.organization_id, entry.api_key_id, entry.project_id, entry.member_id,
-            min(wanted, LARGEST_AMOUNT), min(acceptable, LARGEST_AMOUNT), entry.model_requested, entry.model,
-            entry.stream, quote.price_id, quote.charge_price_id, quote.markup_basis_points,
-        )  # fmt: skip
-        return self._batcher.put(item)
-
-    async def release(self, entry: Entry) -> None:
-        """Give back what is held, for a request that will be reserved anew."""
-        async with self._pool.connection() as connection:
-            await connection.execute(_RELEASE, [entry.organization_id, entry.request_id])
-
-    async def _reserve(self, items: list[Item]) -> list[Admission]:
-        try:
-            return await self._ask(items)
-        except psycopg.OperationalError:
-            return await self._ask(items)  # a connection from before Postgres restarted; reserving twice is once
-
-    async def _ask(self, items: list[Item]) -> list[Admission]:
-        order = sorted(range(len(items)), key=lambda place: items[place][1])
-        columns = [_array(column) for column in zip(*(items[place] for place in order), strict=True)]
-        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Admission)) as cursor:
-            await cursor.execute(_RESERVE, columns, prepare=True)
-            rows = await cursor.fetchall()
-        answers = dict(zip(order, rows, strict=True))
-        return [answers[place] for place in range(len(items))]
-
-
-def _array(values: Iterable[object]) -> str:
-    """As Postgres reads an array. The driver would look at each of its values anew to find out what it is."""
-    return f"{{{','.join(map(_element, values))}}}"
-
-
-def _element(value: object) -> str:
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return "NULL" if value is None else str(value)

@@ -32,6 +32,9 @@ class Rule(StrEnum):
     LATE = "late"  # its process came back after that
 
 
+BILLED = frozenset({Rule.COMPLETE, Rule.STOPPED})
+
+
 @dataclass(slots=True)
 class Entry:
     """Filled in as things become known; `status` is what the caller got."""
@@ -62,6 +65,7 @@ class Entry:
     started: float = field(default_factory=time.monotonic)
     first_token: float | None = None
     settled: bool = False
+    _billed: tuple[tuple[Usage, Rule, Quote | None], tuple[Usage, int, int]] | None = None
 
     def mark_first_token(self) -> None:
         if self.first_token is None:
@@ -75,21 +79,24 @@ class Entry:
     @property
     def charged_nano(self) -> int:
         """What the customer pays: never more than was held."""
-        charge = self.quote.charge(self.counts) if self.quote and self._is_billed else 0
-        return min(charge, self.held_nano or 0)
+        return min(self._bill()[2], self.held_nano or 0)
 
-    @property
-    def _is_billed(self) -> bool:
-        return self.rule in {Rule.COMPLETE, Rule.STOPPED}
+    def _bill(self) -> tuple[Usage, int, int]:
+        """What it used, what that costs us, and what it would cost the customer if all of it had been held: worked out
+        once for what is known now."""
+        by = (self.usage, self.rule, self.quote)
+        if self._billed is None or self._billed[0] != by:
+            usage, quote = self.counts, self.quote if self.rule in BILLED else None
+            self._billed = by, (usage, quote.cost(usage), quote.charge(usage)) if quote else (usage, 0, 0)
+        return self._billed[1]
 
     def record(self) -> dict[str, Any]:
         """The usage event by column, as `billing_settle` takes it and the spool keeps it: nothing that was said."""
         first = None if self.first_token is None else round((self.first_token - self.started) * 1000)
-        billed, quote, usage = self._is_billed, self.quote, self.counts
-        free = quote is not None and quote.free and billed
-        cost, charge = (quote.cost(usage), quote.charge(usage)) if quote and billed else (0, 0)
+        usage, cost, charge = self._bill()
+        free = self.quote is not None and self.rule in BILLED and self.quote.free
         return {
-            "request_id": str(self.request_id),
+            "request_id": self.request_id,
             "external_id": _text(self.external_id, 200),
             "organization_id": self.organization_id,
             "api_key_id": self.api_key_id,
@@ -110,8 +117,8 @@ class Entry:
             "charged_nano": min(charge, LARGEST_AMOUNT),
             "max_tokens": self.max_tokens,
             "attempts": self._attempts(cost),
-            "started_at": self.started_at.isoformat(),
-            "ended_at": datetime.now(UTC).isoformat(),
+            "started_at": self.started_at,
+            "ended_at": datetime.now(UTC),
             "first_token_ms": first,
             "duration_ms": round((time.monotonic() - self.started) * 1000),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import psycopg
 
 from accounts.batching import Batcher
 from accounts.pool import Pool
-from billing.admission import Admission, Admissions, RefusedError
+from billing.admission import Admission, RefusedError, Reservation
 from billing.entries import LARGEST_AMOUNT, Entry, Rule, within_bounds
+from billing.moves import Moves
 from billing.quotes import Quote
 from billing.spool import Record, Spool
 from billing.usage import Usage, counts_of
@@ -29,9 +31,9 @@ SETTLE_SECONDS = 3.0  # how long Postgres may take before a settlement goes to d
 REPLAY_SECONDS = 1.0  # between two attempts to settle what is on disk
 ADOPT_SECONDS = 30.0  # between two looks for what dead processes left
 REPLAY_BATCH = 500
-DEAD_CONNECTIONS = 2  # how many may be met before Postgres counts as away
 CHECK_SECONDS = 1.0  # how old the knowledge may be that the spool has room
 
+_RELEASE = "SELECT billing_release(%s, %s)"
 _SETTLE = "SELECT * FROM billing_settle(%s::jsonb)"
 _REFUND = "SELECT billing_enter(%s, 'refund', %s, %s, %s, %s)"
 SUPERSEDED = "The same request, with the same Idempotency-Key, was answered by a retry."
@@ -47,14 +49,12 @@ class Ledger:
     def __init__(self, pool: Pool, spool: Spool | None = None) -> None:
         self._pool = pool
         self._spool = spool or Spool(Path("/nonexistent"))
-        self._admissions = Admissions(pool)
-        self._batcher: Batcher[Record, None] = Batcher(self._write)
-        self._spooling: Batcher[Record, None] = Batcher(self._keep)
+        self._moves = Moves(pool)
+        self._spooling: Batcher[Record, None] = Batcher(self._keep, owed=True)
         self._open: dict[uuid.UUID, Entry] = {}
         self._kept: list[Record] = []  # on disk, not yet settled
         self._disk = asyncio.Lock()  # what is on disk and what is in `_kept` change together
         self._late: set[asyncio.Future[None]] = set()  # settlements that are not durable yet
-        self._keeping: set[asyncio.Task[None]] = set()
         self._checked_at = float("-inf")
 
     def open(
@@ -85,12 +85,8 @@ class Ledger:
         if asyncio.get_running_loop().time() - self._checked_at >= CHECK_SECONDS:
             await self._check_spool()
         self._open[entry.request_id] = entry  # before it is asked: an answer that is lost must not leave a hold behind
-        asking = self._admissions.reserve(entry, quote, wanted=wanted, acceptable=acceptable)
-        try:
-            admission = await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            await asyncio.wait({asking})  # or the hold could be made after the request that it is for was closed
-            raise
+        # Its answer is waited for also by who is cancelled, or the hold could be made after its request was closed.
+        admission = await self._moves.reserve(Reservation.of(entry, quote, wanted=wanted, acceptable=acceptable))
         if admission.outcome != "ok":
             raise RefusedError(admission, wanted=wanted)
         entry.quote, entry.held_nano = quote, admission.held
@@ -98,7 +94,8 @@ class Ledger:
 
     async def release(self, entry: Entry) -> None:
         """Give back what is held, for a request that another model will answer."""
-        await self._admissions.release(entry)
+        async with self._pool.connection() as connection:
+            await connection.execute(_RELEASE, [entry.organization_id, entry.request_id])
         entry.quote, entry.held_nano = None, None
 
     async def settle(self, entry: Entry) -> None:
@@ -108,7 +105,21 @@ class Ledger:
             return
         entry.settled = True
         self._open.pop(entry.request_id, None)
-        await asyncio.shield(self._persist(entry.record()))
+        record = entry.record()
+        settling = self._moves.settle(record)
+        self._late.add(settling)
+        patience = asyncio.get_running_loop().call_later(SETTLE_SECONDS, _give_up, settling)
+        try:
+            await settling
+        except asyncio.CancelledError:
+            if (error := settling.exception()) is not None:
+                await self._keep_instead(record, error)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the record must not be lost
+            await self._keep_instead(record, error)
+        finally:
+            patience.cancel()
+            self._late.discard(settling)
 
     async def supersede(self, organization_id: int, api_key_id: int, request_id: uuid.UUID) -> None:
         """Another request takes the place of one that died: that one costs nothing. Raises `psycopg.Error`."""
@@ -126,6 +137,11 @@ class Ledger:
         await self.replay()
         await asyncio.to_thread(self._spool.close)
 
+    async def be_ready(self) -> None:
+        """Find out whether the spool has room before the first caller waits for that. They are told if it has not."""
+        with suppress(OSError):
+            await self._check_spool()
+
     async def report_progress(self) -> None:
         """Tell Postgres what open requests have come to: what is billed for them should this process die."""
         held = [entry for entry in self._open.values() if entry.held_nano is not None and entry.quote is not None]
@@ -140,7 +156,7 @@ class Ledger:
         while self._kept:
             batch = self._kept[:REPLAY_BATCH]
             try:
-                await self._write(batch)
+                await self._moves.write(batch)
             except AWAY:
                 return
             del self._kept[: len(batch)]
@@ -156,7 +172,7 @@ class Ledger:
                 if records is None:
                     continue
                 for start in range(0, len(records), REPLAY_BATCH):
-                    await self._write(records[start : start + REPLAY_BATCH])
+                    await self._moves.write(records[start : start + REPLAY_BATCH])
                 log.warning("settled %s requests that a process before us left in %s", len(records), path.name)
 
     async def _check_spool(self) -> None:
@@ -164,33 +180,15 @@ class Ledger:
         await asyncio.to_thread(self._spool.check)
         self._checked_at = now
 
-    def _persist(self, record: Record) -> asyncio.Future[None]:
-        """Done when it is durable, whoever waits for that."""
-        loop = asyncio.get_running_loop()
-        durable: asyncio.Future[None] = loop.create_future()
-        self._late.add(durable)
-        durable.add_done_callback(self._late.discard)
-        settling = self._batcher.put(record)
-        patience = loop.call_later(SETTLE_SECONDS, _give_up, settling)
-
-        def settled(settling: asyncio.Future[None]) -> None:
-            patience.cancel()
-            error = settling.exception()
-            if error is None:
-                _done(durable)
-                return
-            keeping = asyncio.create_task(self._keep_instead(record, error, durable))
-            self._keeping.add(keeping)
-            keeping.add_done_callback(self._keeping.discard)
-
-        settling.add_done_callback(settled)
-        return durable
-
-    async def _keep_instead(self, record: Record, error: BaseException, durable: asyncio.Future[None]) -> None:
+    async def _keep_instead(self, record: Record, error: BaseException) -> None:
         """On disk, because Postgres did not take it in time."""
-        log.error("a settlement is kept on disk: %s", type(error).__name__, extra={"request_id": record["request_id"]})
-        await self._spooling.submit(record)
-        _done(durable)
+        log.error(
+            "a settlement is kept on disk: %s", type(error).__name__, extra={"request_id": str(record["request_id"])}
+        )
+        keeping = self._spooling.put(record)
+        self._late.add(keeping)
+        keeping.add_done_callback(self._late.discard)
+        await keeping
 
     async def _keep(self, records: list[Record]) -> list[None]:
         async with self._disk:
@@ -200,41 +198,6 @@ class Ledger:
                 log.critical("settlements could not be kept on disk: %s", error)
             self._kept += records
         return [None] * len(records)
-
-    async def _write(self, records: list[Record]) -> list[None]:
-        """Write them together. When Postgres refuses one for what is in it, the others are written all the same."""
-        try:
-            await self._settle_again(records)
-        except (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError):
-            if len(records) == 1:
-                log.critical("a settlement was refused", exc_info=True, extra={"request_id": records[0]["request_id"]})
-            else:
-                for record in records:
-                    await self._write([record])
-        return [None] * len(records)
-
-    async def _settle_again(self, records: list[Record]) -> None:
-        """The pool may hold several connections from before Postgres restarted, and settling twice is once."""
-        for _ in range(DEAD_CONNECTIONS):
-            try:
-                return await self._settle(records)
-            except psycopg.OperationalError:
-                continue
-        return await self._settle(records)
-
-    async def _settle(self, records: list[Record]) -> None:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_SETTLE, [orjson.dumps(records).decode()], prepare=True)
-            for request_id, outcome, _, absorbed in await cursor.fetchall():
-                if absorbed and outcome != "dup":
-                    log.error(
-                        "%s nano-dollars above the hold were absorbed", absorbed, extra={"request_id": str(request_id)}
-                    )
-
-
-def _done(durable: asyncio.Future[None]) -> None:
-    if not durable.done():
-        durable.set_result(None)
 
 
 def _give_up(settling: asyncio.Future[None]) -> None:

@@ -11,12 +11,10 @@ import asyncio
 from django.conf import settings
 
 from accounts.directory import Principal
-from billing.entries import Entry, Rule
+from billing.entries import BILLED, Entry
 from gateway import errors
 from gateway.buckets import Buckets, Level
 from gateway.limits import Limiter, Verdict
-
-USED = frozenset({Rule.COMPLETE, Rule.STOPPED})  # whatever else happened to a request, no tokens came of it
 
 
 class Allowance:
@@ -62,7 +60,9 @@ class Allowance:
 
     def settle(self, entry: Entry) -> None:
         """Put back what was not used. Valkey is told, but nobody waits for that."""
-        used = entry.counts if entry.rule in USED else None
+        if self._taking is None:
+            return
+        used = entry.counts if entry.rule in BILLED else None
         self._give_back(used=used.prompt_tokens + used.completion_tokens if used else 0)
 
     def _give_back(self, *, used: int) -> None:

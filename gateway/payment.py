@@ -97,7 +97,7 @@ class Cashier:
 
     async def _hold(self, most: Estimate, quote: Quote, ledger: LedgerEntry) -> int | None:
         wanted = _bound(quote, most, most.all_output)
-        acceptable = _bound(quote, most, most.least_output)
+        acceptable = wanted if most.named else _bound(quote, most, most.least_output)
         try:
             admission = await self._ledger.reserve(ledger, quote, wanted=wanted, acceptable=acceptable)
         except RefusedError as error:
