@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from accounts import key_rules
@@ -44,9 +47,16 @@ SELECT s.digest, s.id AS secret_id, k.id AS api_key_id, k.organization_id, k.pro
 FROM accounts_apikeysecret s
 JOIN accounts_apikey k ON k.id = s.api_key_id
 JOIN accounts_organization o ON o.id = k.organization_id
-WHERE s.digest = ANY(%s)
+WHERE s.digest = ANY(%s::bytea[])
 """
 _TRYING = [role.value for role in ALLOWED[May.TRY_MODELS]]  # whose playground works
+
+
+async def warm(connection: AsyncConnection[Any]) -> None:
+    """Have a new connection plan its query on nothing, so that its first caller does not wait for that. Before the
+    tables are there, it is left to them."""
+    with suppress(psycopg.Error):
+        await connection.execute(_QUERY, [_TRYING, []], prepare=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +162,8 @@ class Directory:
 
     async def _rows(self, asked: list[list[bytes]]) -> dict[bytes, Principal]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(_QUERY, [_TRYING, [digest for digests in asked for digest in digests]])
+            digests = [digest for of_one in asked for digest in of_one]
+            await cursor.execute(_QUERY, [_TRYING, digests], prepare=True)
             return {bytes(row.pop("digest")): Principal(**row) for row in await cursor.fetchall()}
 
 

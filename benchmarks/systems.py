@@ -113,17 +113,18 @@ class Reference(System):
     name = "Bare ASGI"
 
     def service(self) -> Service:
-        where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--backpressure", "2048"]
-        options = ["--interface", "asgi", "--http", "1", "--no-ws", "--loop", "uvloop", "--no-access-log"]
-        options += ["--runtime-mode", "st"]  # as ours is served
+        where = ["--host", "127.0.0.1", "--port", str(self.port), "--lifespan", "on"]
+        options = ["--loop", "uvloop", "--http", "config.protocol:Connection", "--ws", "none"]  # as ours is served
+        options += ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"]
         upstream = f"http://127.0.0.1:{self.provider_port}"
         return self._python(
-            "granian",
+            "uvicorn",
             *options,
             *where,
             "benchmarks.reference:application",
             ready="/healthz",
             REFERENCE_UPSTREAM=upstream,
+            DJANGO_SETTINGS_MODULE="config.settings",
         )
 
 
@@ -142,17 +143,20 @@ class Gateway(System):
         *,
         database: str = "",
         workers: int = 1,
+        second_core: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(folder, cores, provider_port)
         self.keys = keys
         self.workers = workers
+        self.second_core = second_core
         self._database = database
         self._settings = dict(settings or {})
 
     @property
     def its_cores(self) -> frozenset[int]:
-        return self.cores.for_workers(self.workers)
+        two = self.cores.for_workers(2)
+        return two - self.cores.gateway or two if self.second_core else self.cores.for_workers(self.workers)
 
     def service(self) -> Service:
         environment = {

@@ -5,6 +5,7 @@ Health and the OpenAPI document are answered by every process, whichever plane i
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ from gateway.edge import DataPlane  # noqa: E402
 from gateway.management_api import PREFIX as MANAGEMENT  # noqa: E402
 from gateway.openapi import serving as openapi  # noqa: E402
 from gateway.openapi.control_plane import DOCUMENT  # noqa: E402
+
+log = logging.getLogger(__name__)
 
 ELSEWHERE = errors.ApiError(
     404,
@@ -75,6 +78,7 @@ class Application:
                 if self.serves_data:
                     await self.data_plane.start()
                 _spare_the_collector()
+                log.info("worker %s is ready", os.getpid())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.data_plane.stop()

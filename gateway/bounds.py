@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 
@@ -20,8 +20,31 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+LINE = "2389.line"  # the name among a scope's extensions
+
+
 class HangUpError(Exception):
     """The client is gone: there is nobody to answer."""
+
+
+class Line(Protocol):
+    """What our server tells of a request's caller beyond ASGI. It also sees to it that answers are taken in time, and
+    that the rest of a body that was refused is read for a while."""
+
+    on_hang_up: Callable[[], None] | None  # called when they go before they were answered
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the whole body is here already."""
+
+    @property
+    def is_gone(self) -> bool: ...
+
+
+def line_of(scope: Scope) -> Line | None:
+    """None with another server, as tests have it."""
+    found: Line | None = (scope.get("extensions") or {}).get(LINE)
+    return found
 
 
 def check_headers(scope: Scope) -> dict[bytes, bytes]:
@@ -64,8 +87,15 @@ def too_large() -> errors.ApiError:
     )
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, line: Line | None = None) -> bytes:
     """The whole body. Raises `ApiError` (413, 408), or `HangUpError`."""
+    if line is not None and line.has_arrived:  # nothing to be waited for, so there need be no patience
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HangUpError
+        if len(message["body"]) > settings.GATEWAY_MAX_BODY_BYTES:
+            raise too_large()
+        return bytes(message["body"])
     buffer = BytesIO()  # what it gives back at the end is what it has, and no copy
     size = 0
     try:

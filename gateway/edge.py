@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from functools import lru_cache
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from django.urls import ResolverMatch, get_resolver
 from accounts.addresses import address_of, network_of
 from gateway import errors, request_ids
 from gateway.allowances import Allowance
-from gateway.api import ApiRequest, EventStreamResponse
+from gateway.api import ApiRequest, EventStreamResponse, WholeAnswer
 from gateway.auth import Caller, authenticate, check_standing
 from gateway.bounds import (
     HangUpError,
@@ -31,9 +32,11 @@ from gateway.bounds import (
     check_length,
     discard,
     hung_up,
+    line_of,
     read_body,
 )
 from gateway.operations import OPERATIONS
+from gateway.providers import providers
 from gateway.routes import methods_of
 from gateway.runtime import Runtime
 
@@ -61,6 +64,7 @@ class Exchange:
         self._gone = False  # the caller hung up, or does not take what is sent
         self._outlived = False  # the caller hung up, and the answer is made for a retry
         self._task = asyncio.current_task()
+        self._line = line_of(scope)
         self.shown_id = str(self.request_id)
 
     async def run(self) -> None:
@@ -114,7 +118,7 @@ class Exchange:
         if request.method in WITH_BODY:
             check_length(headers)
             _check_content_type(headers.get(b"content-type", b""))
-            request.content = await read_body(self.receive)
+            request.content = await read_body(self.receive, self._line)
             self._unread = False
         request.entry = self.runtime.ledger.open(
             request_id=self.request_id,
@@ -129,24 +133,25 @@ class Exchange:
 
     async def _until_hung_up(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
         """Serve, but stop at once when the client goes: whatever runs upstream costs money."""
-        serving = True
 
-        def leave(watching: asyncio.Task[None]) -> None:
-            if watching.cancelled() or not serving or self._task is None:
-                return
-            if request.outlives_its_caller:
+        def leave() -> None:
+            if request.outlives_its_caller and self._task is not None:
                 self._outlived = True
                 self.runtime.keep_running(self._task)
             else:
                 self._hang_up()
 
-        watching = asyncio.create_task(hung_up(self.receive))
-        watching.add_done_callback(leave)
-        try:
-            await self._serve(request, endpoint)
-        finally:
-            serving = False
-            watching.cancel()
+        if self._line is None:
+            with _watching(self.receive, leave):
+                await self._serve(request, endpoint)
+        else:
+            if self._line.is_gone:
+                raise HangUpError
+            self._line.on_hang_up = leave
+            try:
+                await self._serve(request, endpoint)
+            finally:
+                self._line.on_hang_up = None
         if self._outlived:
             raise HangUpError
 
@@ -159,7 +164,9 @@ class Exchange:
     async def _serve(self, request: ApiRequest, endpoint: ResolverMatch) -> None:
         try:
             response = await _ask(request, endpoint)
-            if isinstance(response, EventStreamResponse):
+            if isinstance(response, WholeAnswer):
+                await self._write(response.status_code, response.told, response.content)
+            elif isinstance(response, EventStreamResponse):
                 await self._write_stream(response)
             else:
                 await self._write(response.status_code, dict(response.headers), _content(response))
@@ -199,8 +206,8 @@ class Exchange:
         if error.hint:
             log.warning("%s: %s", error.code, error.hint, extra={"request_id": self.shown_id})
         await self._write(error.status, {"content-type": "application/json", **error.headers}, error.body())
-        if self._unread and error.status != 408:  # whoever still sends would get a reset instead of the answer
-            await discard(self.receive)
+        if self._line is None and self._unread and error.status != 408:
+            await discard(self.receive)  # whoever still sends would get a reset instead of the answer
 
     async def _admit_failure(self) -> None:
         """A 500, or, when a stream has begun, an error event: never an answer that looks finished."""
@@ -223,6 +230,9 @@ class Exchange:
         self._written_at = time.monotonic()
         if self._outlived:
             return
+        if self._line is not None:  # which has a patience of its own
+            await self._send({"type": "http.response.body", "body": content, "more_body": more})
+            return
         patience = asyncio.get_running_loop().call_later(settings.GATEWAY_CLIENT_WRITE_SECONDS, self._hang_up)
         try:
             await self._send({"type": "http.response.body", "body": content, "more_body": more})
@@ -230,13 +240,26 @@ class Exchange:
             patience.cancel()
 
     def _log_line(self) -> None:
-        log.info(
-            "%s %s %s",
-            self.scope["method"],
-            self.scope["path"],
-            self.status or 499,
-            extra={"request_id": self.shown_id, "ms": round((time.monotonic() - self.started) * 1000)},
-        )
+        took = time.monotonic() - self.started
+        self.runtime.access_log.note(self.scope["method"], self.scope["path"], self.status or 499, self.shown_id, took)
+
+
+@contextmanager
+def _watching(receive: Receive, leave: Callable[[], None]) -> Iterator[None]:
+    """Calls `leave` when the client goes meanwhile, with a server that does not tell by itself."""
+    serving = True
+
+    def gone(watching: asyncio.Task[None]) -> None:
+        if serving and not watching.cancelled():
+            leave()
+
+    watching = asyncio.create_task(hung_up(receive))
+    watching.add_done_callback(gone)
+    try:
+        yield
+    finally:
+        serving = False
+        watching.cancel()
 
 
 def _caller(peer: str, scope: Scope) -> Caller:
@@ -318,8 +341,10 @@ class DataPlane:
         if self._runtime is None:
             self._runtime = Runtime()
             await self._runtime.start()
-            for operation in OPERATIONS:  # Django puts its table of addresses together when it is first asked
+            for operation in OPERATIONS:  # what is put together when it is first asked for, which takes a while
                 _resolve(f"/v1{operation.path}")
+                for provider in providers().values():
+                    provider.dialect(operation.name)
         return self._runtime
 
     async def stop(self) -> None:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 import redis.asyncio
 from django.conf import settings
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from redis.exceptions import RedisError
 
-from accounts import keys
+from accounts import directory, keys
 from accounts.directory import Directory
 from accounts.last_use import FLUSH_SECONDS, LastUse
 from accounts.pool import Pool
+from billing import moves
 from billing.ledger import ADOPT_SECONDS, REPLAY_SECONDS, Ledger
 from billing.spool import Spool
 from billing.tariffs import Tariffs
 from gateway import tokens
+from gateway.access_log import AccessLog
 from gateway.allowances import Allowances
 from gateway.buckets import Buckets
 from gateway.dispatch import Dispatch
 from gateway.egress import Egress
 from gateway.idempotency import Idempotency
 from gateway.keeping import Keeping
-from gateway.limits import Limiter
+from gateway.limits import SCRIPT, Limiter
 from gateway.payment import Cashier
 from gateway.registry import Registry
 from gateway.scripts import Scripts
@@ -38,6 +42,7 @@ log = logging.getLogger(__name__)
 
 POOL_WAIT_SECONDS = 1.0
 WARM_CONNECTIONS = 3  # for keys, reservations and settlements, which the first callers need at once
+START_SECONDS = 1.0  # that a start waits for them: without a database it starts all the same
 DETACHED_SECONDS = 10.0  # what a process that stops gives to requests whose callers have gone
 
 
@@ -50,6 +55,7 @@ class Runtime:
             min_size=min(WARM_CONNECTIONS, settings.GATEWAY_POOL_SIZE),
             max_size=settings.GATEWAY_POOL_SIZE,
             timeout=POOL_WAIT_SECONDS,
+            configure=_warm,
             open=False,
             name="data-plane",
         )
@@ -58,7 +64,7 @@ class Runtime:
         )
         self.directory = Directory(self.pool, seconds=settings.GATEWAY_KEY_CACHE_SECONDS)
         self.last_use = LastUse(self.pool)
-        scripts = Scripts(self.valkey)
+        self._scripts = scripts = Scripts(self.valkey)
         limiter = Limiter(scripts, workers=settings.GATEWAY_WORKERS)
         self.allowances = Allowances(limiter, Buckets(scripts, workers=settings.GATEWAY_WORKERS))
         self.strangers = Strangers(limiter)
@@ -71,6 +77,7 @@ class Runtime:
         self.dispatch = Dispatch(registry=self.registry, ledger=self.ledger, cashier=cashier, egress=self.egress)
         self.idempotency = Idempotency(self.pool, self.ledger)
         self.keeping = Keeping(self.pool)
+        self.access_log = AccessLog()
         self._tasks: list[asyncio.Task[None]] = []
         self._detached: set[asyncio.Task[None]] = set()
 
@@ -89,6 +96,17 @@ class Runtime:
             self._keep_at(ADOPT_SECONDS, self.ledger.adopt, "what others left stays on disk"),
         )
         self._tasks = [asyncio.create_task(chore) for chore in chores]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await self._be_ready()
+
+    async def _be_ready(self) -> None:
+        """Have everything at hand that the first callers need, so that they wait no longer than others do."""
+        with suppress(PoolTimeout):
+            await self.pool.wait(START_SECONDS)
+        await asyncio.gather(
+            self.registry.renew(), self.tariffs.renew(), self.ledger.be_ready(), self._scripts.prepare(SCRIPT)
+        )
 
     def keep_running(self, task: asyncio.Task[None]) -> None:
         """Go on with it although nobody waits for it."""
@@ -115,6 +133,7 @@ class Runtime:
         await self.allowances.drain()
         await self._flush_last_use()
         await self.egress.aclose()
+        self.access_log.write()
         await self.valkey.aclose()
         await self.pool.close()
 
@@ -159,6 +178,12 @@ class Runtime:
             log.warning("last use of keys is written later: %s", type(error).__name__)
 
 
+async def _warm(connection: AsyncConnection[Any]) -> None:
+    """Each of the pool may be the one that the first caller gets."""
+    await directory.warm(connection)
+    await moves.warm(connection)
+
+
 def _connection_settings() -> dict[str, Any]:
     database = settings.DATABASES["default"]
     return {
@@ -173,5 +198,5 @@ def _connection_settings() -> dict[str, Any]:
         "tcp_user_timeout": 10_000,  # a peer that the network lost is given up, and its connection with it
         # Compiling a plan takes longer than any statement here does.
         "options": "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
-        " -c jit=off",
+        " -c jit=off -c enable_seqscan=off",
     }

@@ -10,8 +10,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import redis.asyncio
 from hiredis import pack_command
@@ -31,8 +31,7 @@ class AwayError(Exception):
     """Valkey does not answer: each worker is on its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     script: str
     keys: Sequence[str]
     arguments: Sequence[str | int]
@@ -50,6 +49,15 @@ class Scripts:
         self._away = False
         self._closed_until = 0.0
         self._failed_at = 0.0
+
+    async def prepare(self, *scripts: str) -> None:
+        """Have a connection, and Valkey know them, before anybody asks. If it does not answer, they will find out."""
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                for script in scripts:
+                    self._loaded[script] = await self._valkey.script_load(script)
+                if self._line is None:
+                    self._line = await self._valkey.connection_pool.get_connection()  # type: ignore[no-untyped-call]
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
         """What the script returns. Raises `AwayError`."""

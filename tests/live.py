@@ -80,13 +80,11 @@ def serving(
     database: str,
     log: Path,
     workers: int = 1,
-    respawn: bool = False,
-    header_milliseconds: int = 10_000,
     port: int = 0,
     **settings: object,
 ) -> Iterator[Gateway]:
-    """The gateway on that port or a free one, with `settings` as its environment variables. With `respawn`, a worker
-    that is killed is followed by another."""
+    """The gateway on that port or a free one, with `settings` as its environment variables. A worker that is killed is
+    followed by another."""
     port = port or free_port()
     environment = {
         **os.environ,
@@ -97,12 +95,8 @@ def serving(
         **{name: str(value) for name, value in settings.items()},
     }
     command = [
-        *(str(Path(sys.executable).with_name("granian")), "--interface", "asgi", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", str(workers), "--no-ws", "--http", "1", "--loop", "uvloop"),
-        *("--runtime-mode", "st", "--workers-kill-timeout", "10"),
-        *("--http1-header-read-timeout", str(header_milliseconds)),
-        *(("--respawn-failed-workers", "--respawn-interval", "0.5") if respawn else ()),
-        "config.asgi:application",
+        *(sys.executable, "-m", "config.serve", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", str(workers), "--grace", "10"),
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -114,7 +114,7 @@ def _codes_in_the_code() -> set[str]:
     source = written("gateway/errors.py")
     codes = {"invalid_request_error", *re.findall(r'"(upstream_\w+|overloaded)"', source)}
     codes |= set(re.findall(r'code: str = "(\w+)"', source))
-    for path in (ROOT / "gateway").rglob("*.py"):
+    for path in (*(ROOT / "gateway").rglob("*.py"), ROOT / "config" / "protocol.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "code":
                 codes |= {word for part in ast.walk(node.value) for word in _words(part)}

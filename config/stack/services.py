@@ -16,14 +16,10 @@ DRAIN_SECONDS = 35  # what the gateway may take to finish its open streams
 
 def gateway(state: State, env: Mapping[str, str], port: int) -> Service:
     workers = env.get("GATEWAY_WORKERS") or "1"
-    options = ["--interface", "asgi", "--http", "1", "--no-ws", "--loop", "uvloop", "--backpressure", "2048"]
-    # One thread for the sockets and one for Python: with more, each message of a request waits for the lock of Python.
-    options += ["--runtime-mode", "st", "--http1-header-read-timeout", "10000"]
     where = ["--host", "127.0.0.1", "--port", str(port), "--workers", workers]
-    life = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", str(DRAIN_SECONDS)]
     return Service(
         name="Gateway",
-        command=[sys.executable, "-m", "granian", *options, *where, *life, "config.asgi:application"],
+        command=[sys.executable, "-m", "config.serve", *where],
         env=env,
         log=state.logs / "gateway.log",
         ready=lambda _: answers(f"http://127.0.0.1:{port}/healthz"),

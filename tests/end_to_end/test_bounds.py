@@ -126,7 +126,8 @@ def test_headers_that_stop_arriving_end_the_connection(
     live_database: str, live_settings: dict[str, Any], tmp_path: Path
 ) -> None:
     log = tmp_path / "gateway.log"
-    with live.serving(database=live_database, log=log, header_milliseconds=500, **live_settings) as narrow:
+    settings = {**live_settings, "GATEWAY_HEADER_SECONDS": 0.5}
+    with live.serving(database=live_database, log=log, **settings) as narrow:
         host, port = urlsplit(narrow.base_url).netloc.split(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall(f"{POST}\r\nhost: {host}\r\nx-slow: ".encode())

@@ -62,20 +62,13 @@ def own_postgres() -> Iterator[OwnPostgres]:
             server.stop()
 
 
-SPAWNED, STARTED = re.compile(r"Spawning (worker-\d+) with PID: (\d+)"), re.compile(r"Started (worker-\d+)")
+READY = re.compile(r"worker (\d+) is ready")
 
 
 def workers(gateway: Gateway) -> list[int]:
-    """The processes that serve requests, as the server tells of them. Those that are still starting are not there."""
-    named: dict[str, int] = {}
-    serving: dict[str, int] = {}
-    for line in gateway.log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if spawned := SPAWNED.search(line):
-            named[spawned[1]] = int(spawned[2])
-            serving.pop(spawned[1], None)
-        elif started := STARTED.search(line):
-            serving[started[1]] = named[started[1]]
-    return [worker for worker in serving.values() if _lives(worker)]
+    """The processes that serve requests, as they tell of themselves. Those that are still starting are not there."""
+    told = READY.findall(gateway.log.read_text(encoding="utf-8", errors="replace"))
+    return [worker for worker in map(int, told) if _lives(worker)]
 
 
 def _lives(worker: int) -> bool:

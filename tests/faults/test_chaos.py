@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 SECONDS = float(os.environ.get("FAULTS_SECONDS", "12"))
 CLIENTS, WORKERS, LEAST_WORKERS = 24, 4, 2
-GRACE_SECONDS = 7  # Granian ends when a worker dies within 5.5 seconds of its start in a dead one's place
 WORDS = 250
 ANSWER = Answer(text="word " * WORDS, pause=0.02)
 HEARTBEAT_SECONDS = 0.5
@@ -85,7 +83,7 @@ def gateway(postgres: OwnPostgres, vendor: FakeOpenAI, tmp_path: Path) -> Iterat
         "GATEWAY_STREAMS_PER_ORGANIZATION": 10_000,
     }
     log = tmp_path / "gateway.log"
-    with live.serving(database=postgres.database, log=log, workers=WORKERS, respawn=True, **settings) as running:
+    with live.serving(database=postgres.database, log=log, workers=WORKERS, **settings) as running:
         yield running
 
 
@@ -143,14 +141,12 @@ async def _storm(postgres: OwnPostgres, gateway: live.Gateway, load: Load) -> No
 
 
 async def _kill_workers(gateway: live.Gateway, chance: random.Random) -> None:
-    """One a second, but neither the last that serves nor one that has only just begun: then the server gives up."""
-    born = dict.fromkeys(workers(gateway), -float(GRACE_SECONDS))
+    """One a second, but not the last that serves."""
     while True:
         await asyncio.sleep(1)
-        now, there = time.monotonic(), workers(gateway)
-        grown = [worker for worker in there if now - born.setdefault(worker, now) > GRACE_SECONDS]
-        if grown and len(there) >= LEAST_WORKERS:
-            kill_worker(chance.choice(grown))
+        there = workers(gateway)
+        if len(there) >= LEAST_WORKERS:
+            kill_worker(chance.choice(there))
 
 
 def _settle_the_rest(spool: Path, *, sweep_first: bool) -> None:
@@ -226,7 +222,7 @@ def _check_log(gateway: live.Gateway) -> None:
 
 
 def _killed(gateway: live.Gateway) -> int:
-    return gateway.log.read_text(encoding="utf-8", errors="replace").count("Unexpected exit from worker")
+    return gateway.log.read_text(encoding="utf-8", errors="replace").count("died")
 
 
 def _summary(calls: list[Call], rows: list[Row], vendor: FakeOpenAI, *, killed: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import redis.asyncio
 
+from gateway.access_log import AccessLog
 from gateway.bounds import Message
 from gateway.edge import Exchange
 from gateway.limits import Limiter
@@ -32,7 +33,12 @@ async def test_a_client_that_does_not_even_take_a_refusal_is_let_go(settings: An
 
     away = redis.asyncio.Redis(host="127.0.0.1", port=1)
     strangers = Strangers(Limiter(Scripts(away), workers=1))
-    exchange = Exchange(cast("Runtime", SimpleNamespace(directory=None, strangers=strangers)), SCOPE, receive, send)
+    exchange = Exchange(
+        cast("Runtime", SimpleNamespace(directory=None, strangers=strangers, access_log=AccessLog())),
+        SCOPE,
+        receive,
+        send,
+    )
     async with asyncio.timeout(2):
         await exchange.run()
     assert [message.get("status") for message in taken] == [401]  # there is no key
