@@ -41,12 +41,16 @@ class Connections:
     def __len__(self) -> int:
         return len(self._origins) + self._opening
 
-    async def ask(self, origin: Origin, head: bytes, body: Pieces) -> Response:
-        """Over a connection that is free, or a new one, or after others when there are as many as may be."""
+    async def ask(self, origin: Origin, head: bytes, body: Pieces, *, patience: float) -> Response:
+        """Over a connection that is free, or a new one, or after others when there are as many as may be. Raises
+        `TimeoutError` when the answer has not begun after so many seconds."""
         connection = self._free_one(origin)
         if connection is None:
-            connection = await self._new_one(origin)
-        return await connection.ask(head, body)
+            last = self._loop.time() + patience
+            async with asyncio.timeout_at(last):
+                connection = await self._new_one(origin)
+            patience = max(0.0, last - self._loop.time())
+        return await connection.ask(head, body, patience=patience)
 
     async def close(self) -> None:
         self._closed = True

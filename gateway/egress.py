@@ -83,8 +83,9 @@ class Egress:
         try:
             pieces = outbound.pieces
             head = _head(outbound, place, sum(map(len, pieces)))
-            async with asyncio.timeout(settings.GATEWAY_FIRST_BYTE_SECONDS):
-                response = await self._connections.ask(place.origin, head, pieces)
+            response = await self._connections.ask(
+                place.origin, head, pieces, patience=settings.GATEWAY_FIRST_BYTE_SECONDS
+            )
         except TimeoutError as error:
             raise errors.upstream_timeout(f"{place.origin.host} did not answer in time") from error
         except (BrokenError, OSError, ValueError) as error:

@@ -67,7 +67,7 @@ async def chat_estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
     _check_bounded(body)
     text, overhead, images, unknown = _contents(body)
     window = entry.context_window
-    counted, size = await count(text, enough=_enough(entry)), tokens.size(text)
+    counted, size = await count(text, entry), tokens.size(text)
     most = max((_input(target, counted, size, overhead, images) for target in entry.targets), default=counted)
     if unknown and window is None:
         raise errors.invalid(
@@ -87,10 +87,10 @@ async def chat_estimate(body: Mapping[str, Any], entry: Entry) -> Estimate:
     )
 
 
-async def count(text: str, *, enough: int | None = None) -> int:
-    """Tokens by our own vocabulary; of a long text about that many, and no more than are `enough`."""
+async def count(text: str, entry: Entry | None = None) -> int:
+    """Tokens by our own vocabulary; of a long text about that many, and no more than fill the model's context."""
     if len(text) > LARGE:
-        return await asyncio.to_thread(tokens.count_long, text, enough=enough)
+        return await asyncio.to_thread(tokens.count_long, text, enough=_enough(entry) if entry else None)
     return tokens.count(text)
 
 
@@ -152,10 +152,11 @@ def _contents(body: Mapping[str, Any]) -> tuple[str, int, int, str]:
                 images += 1
             else:
                 unknown = unknown or f"messages[{place}].content[{position}]"
-        for call in (*(message.get("tool_calls") or ()), message.get("function_call")):
-            if call:
-                overhead += PER_CALL
-                texts.append(orjson.dumps(call).decode())
+        if message.get("tool_calls") or message.get("function_call"):
+            for call in (*(message.get("tool_calls") or ()), message.get("function_call")):
+                if call:
+                    overhead += PER_CALL
+                    texts.append(orjson.dumps(call).decode())
     for name in ("tools", "functions", "response_format", "prediction", "tool_choice"):
         if body.get(name):
             overhead += FOR_TOOLS if name in {"tools", "functions"} else PER_MESSAGE
@@ -183,19 +184,12 @@ def _output(named: int | None, limit: int | None) -> int:
 
 
 def _caches_for_an_hour(body: Mapping[str, Any]) -> bool:
-    marked: Iterable[Any] = (
-        body,
-        *(body.get("tools") or ()),
-        *body["messages"],
-        *(
-            part
-            for message in body["messages"]
-            if isinstance(message.get("content"), list)
-            for part in message["content"]
-        ),
-    )
-    return any(_hour(one.get("cache_control")) for one in marked if isinstance(one, dict))
+    messages = body["messages"]
+    if _hour(body) or any(map(_hour, messages)) or any(map(_hour, body.get("tools") or ())):
+        return True
+    return any(any(map(_hour, content)) for message in messages if isinstance(content := message.get("content"), list))
 
 
-def _hour(mark: object) -> bool:
+def _hour(marked: object) -> bool:
+    mark = marked.get("cache_control") if isinstance(marked, dict) else None
     return isinstance(mark, dict) and mark.get("ttl") == "1h"

@@ -155,8 +155,9 @@ class Connection(asyncio.Protocol):
 
     # -- for the caller
 
-    async def ask(self, head: bytes, body: Pieces) -> Response:
-        """Send a request and wait for the headers of its answer. Raises `BrokenError`."""
+    async def ask(self, head: bytes, body: Pieces, *, patience: float) -> Response:
+        """Send a request and wait so many seconds for the headers of its answer. Raises `BrokenError`, and
+        `TimeoutError`."""
         if not self.is_open:
             raise BrokenError("the connection was closed")
         self._busy = True
@@ -166,6 +167,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"".join([head, *body]))
         else:
             self._transport.writelines([head, *body])
+        timer = self._loop.call_later(patience, _give_up, asked)
         try:
             return await asked
         except BaseException:
@@ -174,6 +176,8 @@ class Connection(asyncio.Protocol):
             else:
                 self.abort()
             raise
+        finally:
+            timer.cancel()
 
     def read_on(self) -> None:
         if self._paused:
@@ -287,3 +291,8 @@ class Connection(asyncio.Protocol):
             asked.set_exception(failure)
         if self._response is not None:
             self._response.end(failure)
+
+
+def _give_up(asked: asyncio.Future[Response]) -> None:
+    if not asked.done():
+        asked.set_exception(TimeoutError())
