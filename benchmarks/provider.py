@@ -53,6 +53,18 @@ class Script:
         return b"%b@%016d%b" % (before, time.monotonic_ns() // 1000, after)
 
 
+    def together(self, turn: int, number: int) -> bytes:
+        """So many deltas in one piece."""
+        if self.behaviour.times:
+            return b"".join([self.delta_now(turn - place) for place in range(number)])
+        return _together(self, turn % len(self.deltas), number)
+
+
+@cache
+def _together(script: Script, turn: int, number: int) -> bytes:
+    return b"".join([script.delta_now(turn + place) for place in range(number)])
+
+
 @cache
 def script(path: str) -> Script:
     _, word, *rest = path.split("/")
@@ -253,12 +265,13 @@ class Connection(asyncio.Protocol):
         self.timer = self.loop.call_later(due - time.monotonic(), self._paced, played, left - 1, began, turns)
 
     def _at_once(self, played: Script, left: int) -> None:
-        """One delta a turn of the loop, because that is one packet each, as from a model; never more than is taken."""
+        """One packet a turn of the loop, because else they become one; never more than is taken."""
         if not self.writable:
             self.go_on = partial(self._at_once, played, left)
         elif left:
-            self.transport.write(played.delta_now(left))
-            self.timer = self.loop.call_soon(self._at_once, played, left - 1)
+            together = min(left, played.behaviour.packet)
+            self.transport.write(played.together(left, together))
+            self.timer = self.loop.call_soon(self._at_once, played, left - together)
         else:
             self._close_stream(played)
 

@@ -25,6 +25,7 @@ class Behaviour:
     rate: int = 0  # of them a second; none: as fast as they are taken
     size: int = 20  # characters of a delta, or of a whole plain answer
     times: int = 0  # whether each delta carries the time at which it was sent
+    packet: int = 1  # deltas that are sent together, when there is no rate
 
     @property
     def word(self) -> str:
@@ -95,8 +96,9 @@ def _with_image(size: int) -> list[dict[str, object]]:
 
 PLAIN = Shape(behaviour=Behaviour(size=600))
 SLOW = Shape(behaviour=Behaviour(delay=50, size=600))
-FAST_STREAM = Shape(stream=True, behaviour=Behaviour(events=200))
-FAST_TRANSLATED = Shape(ANTHROPIC, stream=True, behaviour=Behaviour(events=200))
+FAST = Behaviour(events=400, packet=8)
+FAST_STREAM = Shape(stream=True, behaviour=FAST)
+FAST_TRANSLATED = Shape(ANTHROPIC, stream=True, behaviour=FAST)
 PACED = Shape(stream=True, behaviour=Behaviour(events=100, rate=10, times=1))
 PACED_BRIEFLY = Shape(stream=True, behaviour=Behaviour(events=30, rate=10, times=1))
 SOAK_STREAM = Shape(stream=True, behaviour=Behaviour(events=40, rate=20))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.results import Section
 from benchmarks.rig import Rig, Sample, figures
-from benchmarks.shapes import FAST_STREAM, FAST_TRANSLATED, PACED_BRIEFLY
+from benchmarks.shapes import FAST, FAST_STREAM, FAST_TRANSLATED, PACED_BRIEFLY
 from benchmarks.systems import Gateway, Started
 
 CONNECTIONS = 16
@@ -20,8 +20,8 @@ def run(rig: Rig) -> Section:
     section = Section(
         "streams",
         "Events of streams",
-        f"{CONNECTIONS} connections read streams of {FAST_STREAM.behaviour.events} events, which the provider sends one"
-        " a packet and as fast as they are taken.",
+        f"{CONNECTIONS} connections read streams of {FAST.events} events, which the provider sends as fast as they are"
+        f" taken, {FAST.packet} a packet: one by one it could not send as many as are passed on.",
     )
     others = rig.peers()
     section.notes += others.left_out
