@@ -52,7 +52,6 @@ class Script:
         before, _, after = delta.partition(STAMP.encode())
         return b"%b@%016d%b" % (before, time.monotonic_ns() // 1000, after)
 
-
     def together(self, turn: int, number: int) -> bytes:
         """So many deltas in one piece."""
         if self.behaviour.times:

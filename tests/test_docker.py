@@ -20,6 +20,7 @@ import pytest
 import yaml
 from django.conf import settings
 
+from config.serve import GRACE_SECONDS
 from gateway import management_api
 
 ROOT = Path(settings.BASE_DIR)
@@ -133,9 +134,8 @@ def test_our_containers_can_write_nothing_but_their_scratch_space(compose: dict[
 
 
 def test_a_server_may_finish_what_it_is_doing_before_it_is_killed(compose: dict[str, Any]) -> None:
-    (kill,) = re.findall(r"--workers-kill-timeout (\d+)", ENTRYPOINT)
     for name in ("gateway", "web"):
-        assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) > int(kill)
+        assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
 
 
 def test_the_proxies_that_are_believed_are_those_of_the_network(compose: dict[str, Any]) -> None:
