@@ -84,9 +84,9 @@ def tree(pid: int) -> list[int]:
 
 
 def processor_seconds(pids: Iterable[int]) -> float:
-    """What they computed since they were born."""
+    """What they computed since they were born, with those of their children that have ended."""
     stats = [_stat(pid) for pid in pids]
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats if stat) / TICK
+    return sum(sum(map(int, stat[11:15])) for stat in stats if stat) / TICK
 
 
 def memory(pids: Iterable[int]) -> int:

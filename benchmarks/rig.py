@@ -212,7 +212,8 @@ class Meter:
         """Ends the measurement. For each program: how much of its cores' time it computed."""
         self.elapsed = time.monotonic() - self._began
         for name, (pids, _) in self._watched.items():
-            self.seconds[name] = machine.processor_seconds(pids) - self._before[name]
+            now = {one for pid in pids for one in machine.tree(pid)}  # Postgres has a new one to clean up now and then
+            self.seconds[name] = machine.processor_seconds(now) - self._before[name]
         taken = sum(machine.core_seconds(self._cores)) - self._all_before - sum(self.seconds.values())
         self.foreign = max(0.0, taken / (self.elapsed * len(self._cores)))
         return {name: self.seconds[name] / (self.elapsed * len(cores)) for name, (_, cores) in self._watched.items()}
