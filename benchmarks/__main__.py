@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,14 +82,21 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
         if "profile" in options.names:
             profiling.run(rig, instructions=options.instructions)
             return 0
-        found = Report(Machine(rig.cores).description, {})
+        found, failed = Report(Machine(rig.cores).description, {}), list[str]()
         for name in options.names or scenarios.NAMES:
             print(f"\nMeasuring {name} ...", flush=True)
-            section = scenarios.find(name)(rig)
+            try:
+                section = scenarios.find(name)(rig)
+            except Exception:  # noqa: BLE001 - the others, which take an hour, are worth having without it
+                traceback.print_exc()
+                failed.append(name)
+                continue
             found.sections.append(section)
             print(f"\n{report.table(section)}", flush=True)
         found.settings.update(_settings(rig, options, time.monotonic() - began))
-    return _tell(found, rig, write_docs=options.write_docs)
+    if failed:
+        print(f"Not measured, because something broke: {', '.join(failed)}.", file=sys.stderr)
+    return _tell(found, rig, write_docs=options.write_docs) or int(bool(failed))
 
 
 def _settings(rig: Rig, options: argparse.Namespace, took: float) -> dict[str, str]:

@@ -102,6 +102,9 @@ class Connection(asyncio.Protocol):
             self.run.is_free(self)
 
 
+LONGEST_PROBLEM = 60  # characters that are kept of it: some quote what came
+
+
 class Run:
     """One plan as it is carried out."""
 
@@ -287,7 +290,7 @@ class Run:
         elif problem == HUNG_UP:
             self.outcome.hung_up += 1
         else:
-            self.outcome.failed[problem] += 1
+            self.outcome.failed[problem[:LONGEST_PROBLEM]] += 1
 
     def _count_down(self) -> None:
         ended = self.outcome.answered + self.outcome.hung_up + self.outcome.failures
@@ -309,7 +312,8 @@ async def carry_out(plan: Plan) -> Outcome:
 def main() -> None:
     plan = Plan.from_json(json.load(sys.stdin))
     outcome = uvloop.run(carry_out(plan))
-    print(json.dumps(outcome.to_json()), flush=True)
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:  # `print` would lose what the pipe cannot hold at once
+        out.write(json.dumps(outcome.to_json()).encode() + b"\n")
 
 
 if __name__ == "__main__":

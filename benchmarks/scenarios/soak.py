@@ -17,10 +17,13 @@ HANG_UP = 0.1
 MIX = ((PLAIN, 8), (SOAK_STREAM, 1), (SOAK_TRANSLATED, 1))
 LEFT_OUT = 0.25  # of the time, at the beginning: caches fill, the allocator finds its size
 SETTLE_SECONDS = 15.0
+SHORTEST = 600.0  # seconds of which a slope says anything
 
 
 def run(rig: Rig) -> Section:
     seconds = rig.effort.either(60, 1200)
+    if rig.effort.full:
+        seconds = max(seconds, SHORTEST)
     section = Section(
         "soak",
         "Soak",
@@ -39,7 +42,7 @@ def run(rig: Rig) -> Section:
     section.notes.append(f"At most {most.outcome.rate:,.0f} requests a second; soaked at {rate:,.0f}.")
     section.figures += _figures(sample, left)
     slope = section.figure("memory slope", Gateway.name)
-    if seconds >= 600:
+    if seconds >= SHORTEST:
         section.want("memory slope at most 5 MB an hour", slope.median if slope else None, most=5)
     else:
         section.notes.append("Too short to say anything about hours: the slope is that of warming up.")
