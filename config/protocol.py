@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 HEAD_BYTES = 64 * 1024  # beyond what any plane takes, and far below what would hurt
 LINGER_SECONDS = 5.0  # for the rest of a body that was refused: its sender would get a reset instead of the answer
 LINGER_BYTES = 256 * 1024 * 1024
+WAITING_REQUESTS = 16  # of one connection; with more it is not read on, and so it shows only later that it has gone
 WITHOUT_BODY = frozenset({204, 304})
 FRAMING = (b"content-length", b"transfer-encoding")
 INVALID = errors.ApiError(400, "What arrived is no valid HTTP/1.1 request.", type=errors.INVALID, code="invalid_http")
@@ -54,6 +55,15 @@ class Answer(RequestResponseCycle):
     @property
     def is_gone(self) -> bool:
         return self.disconnected
+
+    def let_go(self) -> None:
+        """Nobody is there to be answered, unless they were already."""
+        if self.response_complete:
+            return
+        self.disconnected = True
+        self.message_event.set()
+        if self.on_hang_up is not None:
+            self.on_hang_up()
 
     def take(self, part: bytes) -> None:
         self._parts.append(part)
@@ -189,6 +199,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._answering: Answer | None = None  # which is not `cycle` when others have come meanwhile
         self._in_head = True
         self._head_size = 0
         self._refused = False  # what comes is read, so that the answer arrives, but not looked at
@@ -254,8 +265,13 @@ class Connection(HttpToolsProtocol):
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, app)
         else:
-            self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
+            if len(self.pipeline) >= WAITING_REQUESTS:
+                self.flow.pause_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cast("Answer", cycle)
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
@@ -312,9 +328,8 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._write_patience is not None:
             self._write_patience.cancel()
-        for answer in (self.cycle, *(cycle for cycle, _ in self.pipeline)):
-            if answer is not None and (gone := cast("Answer", answer).on_hang_up) is not None:
-                gone()
+        if self._answering is not None:
+            self._answering.let_go()
 
     # -- patience -----------------------------------------------------------------------------------
 
@@ -328,7 +343,13 @@ class Connection(HttpToolsProtocol):
             self._patience = None
 
     def _refuse(self, error: errors.ApiError) -> None:
-        """Before there is a request that could be answered."""
+        """What comes is no request. One that is being read or answered ends with it: what follows it cannot be told."""
+        if self._answering is not None and not self._answering.response_complete:
+            has_begun = self._answering.response_started
+            self._answering.let_go()
+            if has_begun:
+                self.transport.close()
+                return
         content = error.body()
         head = b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (STATUS_LINE[error.status], len(content)) + content)

@@ -270,6 +270,53 @@ async def test_a_caller_who_goes_is_noticed_at_once() -> None:
     assert lines[0].is_gone
 
 
+async def test_a_caller_who_goes_while_more_requests_wait_is_noticed_too() -> None:
+    gone, served = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        line = line_of(scope)
+        assert line is not None
+        line.on_hang_up = gone.set
+        served.set()
+        await gone.wait()
+
+    async with serving(app) as where:
+        _, writer = await asyncio.open_connection(*where)
+        writer.write((GET + b"\r\n") * 3)
+        await served.wait()
+        await asyncio.sleep(0.05)
+        writer.close()
+        async with asyncio.timeout(2):
+            await gone.wait()
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_a_body_that_turns_into_nonsense_ends_its_request(has_begun: bool) -> None:
+    gone = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        line = line_of(scope)
+        assert line is not None
+        line.on_hang_up = gone.set
+        if has_begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"so far", "more_body": True})
+        await gone.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # which is not sent any more
+
+    async with serving(app) as where:
+        reader, writer = await asyncio.open_connection(*where)
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(b"this is no chunk\r\n")
+        async with asyncio.timeout(2):
+            answer = await reader.read()
+            await gone.wait()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 OK" if has_begun else b"HTTP/1.1 400 Bad Request")
+    assert answer.count(b"\r\n\r\n") == 1
+
+
 async def test_a_caller_who_takes_nothing_is_let_go(settings: Any) -> None:
     settings.GATEWAY_CLIENT_WRITE_SECONDS = 0.2
     gone, sent = asyncio.Event(), 0
