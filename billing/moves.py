@@ -34,7 +34,7 @@ _COLUMNS = (
 _ARRAYS = ", ".join(f"%s::{kind}[]" for kind in _COLUMNS)
 _RESERVE = f"SELECT * FROM billing_reserve({_ARRAYS})"  # noqa: S608
 _MOVE = f"SELECT * FROM billing_move(%s::jsonb, {_ARRAYS})"  # noqa: S608
-_SETTLE = "SELECT request, outcome, absorbed FROM billing_settle(%s::jsonb) WHERE absorbed > 0 AND outcome <> 'dup'"
+_SETTLE = "SELECT request, absorbed FROM billing_settle(%s::jsonb) WHERE absorbed > 0 AND outcome <> 'dup'"
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -76,7 +76,7 @@ class Moves:
             for record in records:
                 await self.write([record])
         else:
-            for request, _, amount in absorbed:
+            for request, amount in absorbed:
                 _tell_absorbed(str(request), amount)
 
     async def _make(self, moves: list[Reservation | Record]) -> Sequence[Any]:

@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 GRACE_SECONDS = 30  # for open streams, when it is asked to stop
 KEEP_ALIVE_SECONDS = 75  # between two requests: longer than clients and proxies keep theirs, so that none races with it
-WORKER_SECONDS = 30.0  # that a worker may be stuck
+WORKER_SECONDS = 30  # that a worker may be stuck
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=options.grace,
-        timeout_worker_healthcheck=int(WORKER_SECONDS),
+        timeout_worker_healthcheck=WORKER_SECONDS,
         access_log=False,
         log_config=None,  # Django's
         proxy_headers=False,  # who may speak for a caller is TRUSTED_PROXIES' business

@@ -8,10 +8,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 
+from config.serve import GRACE_SECONDS
 from config.stack.processes import Service
 from config.stack.state import ROOT, State
 
-DRAIN_SECONDS = 35  # what the gateway may take to finish its open streams
+WRITING_SECONDS = 10  # what the gateway may take, after its open streams, to write down what they came to
 
 
 def gateway(state: State, env: Mapping[str, str], port: int) -> Service:
@@ -23,7 +24,7 @@ def gateway(state: State, env: Mapping[str, str], port: int) -> Service:
         env=env,
         log=state.logs / "gateway.log",
         ready=lambda _: answers(f"http://127.0.0.1:{port}/healthz"),
-        stop_seconds=DRAIN_SECONDS + 5,
+        stop_seconds=GRACE_SECONDS + WRITING_SECONDS,
     )
 
 
